@@ -1,0 +1,2 @@
+//! The `anygrad` program.
+fn main() {}
