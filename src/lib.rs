@@ -3,4 +3,8 @@
 pub mod config;
 pub mod data;
 pub mod error;
+pub mod graph;
+pub mod ops;
+pub mod reference;
 pub mod rng;
+pub mod wgsl;

@@ -1,0 +1,190 @@
+// matmul: y[m, n] = Σ_k op(a)[m, k] · op(b)[k, n], the product of (M, K) and (K, N); a transposed operand is stored with its
+// axes exchanged.
+//
+// One invocation computes one tile of y in registers; there is no workgroup memory and no barrier. Tiles are numbered along n
+// first. Rows and columns beyond the edge are loaded from the last valid one and not stored. A long sum is cut into SPLITS
+// chunks of K_CHUNK, each with its own (M, N) plane of y, which reduce_sum adds up in a fixed order.
+#import flat
+
+const M: u32 = 64u;
+const N: u32 = 64u;
+const K: u32 = 64u;
+const K_CHUNK: u32 = 64u;
+const SPLITS: u32 = 1u;
+const TRANSPOSE_A: bool = false;
+const TRANSPOSE_B: bool = false;
+
+const N4: u32 = N / 4u;
+const M4: u32 = M / 4u;
+const K4: u32 = K / 4u;
+
+@group(0) @binding(0) var<storage, read> a: array<f32>;
+@group(0) @binding(1) var<storage, read> b: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+
+@group(0) @binding(0) var<storage, read> a4: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> b4: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> y4: array<vec4<f32>>;
+
+// Any extents and transpositions: 4 × 4 outputs per invocation, scalar loads.
+@compute @workgroup_size(WORKGROUP)
+fn forward(@builtin(global_invocation_id) global_id: vec3<u32>) {
+    let id = flat_id(global_id);
+    let across = (N + 3u) / 4u;
+    let down = (M + 3u) / 4u;
+    if (id >= across * down * SPLITS) {
+        return;
+    }
+    let column = id % across * 4u;
+    let row = id / across % down * 4u;
+    let split = id / (across * down);
+    let rows = min(vec4<u32>(row) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(M - 1u));
+    let columns = min(vec4<u32>(column) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(N - 1u));
+    let a_base = select(rows * K, rows, TRANSPOSE_A);
+    let a_step = select(1u, M, TRANSPOSE_A);
+    let b_base = select(columns, columns * K, TRANSPOSE_B);
+    let b_step = select(N, 1u, TRANSPOSE_B);
+
+    var acc: array<vec4<f32>, 4>;
+    let end = min((split + 1u) * K_CHUNK, K);
+    for (var k = split * K_CHUNK; k < end; k++) {
+        let ia = a_base + k * a_step;
+        let ib = b_base + k * b_step;
+        let bv = vec4<f32>(b[ib.x], b[ib.y], b[ib.z], b[ib.w]);
+        acc[0] += a[ia.x] * bv;
+        acc[1] += a[ia.y] * bv;
+        acc[2] += a[ia.z] * bv;
+        acc[3] += a[ia.w] * bv;
+    }
+    for (var i = 0u; i < 4u; i++) {
+        if (row + i < M) {
+            let base = (split * M + row + i) * N + column;
+            for (var j = 0u; j < 4u; j++) {
+                if (column + j < N) {
+                    y[base + j] = acc[i][j];
+                }
+            }
+        }
+    }
+}
+
+// Neither transposed, K and N multiples of 4: a is read along k, b along n.
+const NN_ROWS: u32 = 4u;
+const NN_COLUMNS4: u32 = 1u;
+
+@compute @workgroup_size(WORKGROUP)
+fn forward_nn(@builtin(global_invocation_id) global_id: vec3<u32>) {
+    let id = flat_id(global_id);
+    let across = (N4 + NN_COLUMNS4 - 1u) / NN_COLUMNS4;
+    let down = (M + NN_ROWS - 1u) / NN_ROWS;
+    if (id >= across * down * SPLITS) {
+        return;
+    }
+    let column4 = id % across * NN_COLUMNS4;
+    let row = id / across % down * NN_ROWS;
+    let split = id / (across * down);
+
+    var acc: array<array<vec4<f32>, NN_COLUMNS4>, NN_ROWS>;
+    let end = min((split + 1u) * (K_CHUNK / 4u), K4);
+    for (var k4 = split * (K_CHUNK / 4u); k4 < end; k4++) {
+        var bv: array<mat4x4<f32>, NN_COLUMNS4>;
+        for (var j = 0u; j < NN_COLUMNS4; j++) {
+            let ib = k4 * 4u * N4 + min(column4 + j, N4 - 1u);
+            bv[j] = mat4x4<f32>(b4[ib], b4[ib + N4], b4[ib + 2u * N4], b4[ib + 3u * N4]);
+        }
+        for (var i = 0u; i < NN_ROWS; i++) {
+            let av = a4[min(row + i, M - 1u) * K4 + k4];
+            for (var j = 0u; j < NN_COLUMNS4; j++) {
+                acc[i][j] += av.x * bv[j][0] + av.y * bv[j][1] + av.z * bv[j][2] + av.w * bv[j][3];
+            }
+        }
+    }
+    for (var i = 0u; i < NN_ROWS; i++) {
+        for (var j = 0u; j < NN_COLUMNS4; j++) {
+            if (row + i < M && column4 + j < N4) {
+                y4[(split * M + row + i) * N4 + column4 + j] = acc[i][j];
+            }
+        }
+    }
+}
+
+// b transposed, K a multiple of 4: both are read along k.
+const NT_ROWS: u32 = 4u;
+const NT_COLUMNS: u32 = 4u;
+
+@compute @workgroup_size(WORKGROUP)
+fn forward_nt(@builtin(global_invocation_id) global_id: vec3<u32>) {
+    let id = flat_id(global_id);
+    let across = (N + NT_COLUMNS - 1u) / NT_COLUMNS;
+    let down = (M + NT_ROWS - 1u) / NT_ROWS;
+    if (id >= across * down * SPLITS) {
+        return;
+    }
+    let column = id % across * NT_COLUMNS;
+    let row = id / across % down * NT_ROWS;
+    let split = id / (across * down);
+
+    var acc: array<array<f32, NT_COLUMNS>, NT_ROWS>;
+    let end = min((split + 1u) * (K_CHUNK / 4u), K4);
+    for (var k4 = split * (K_CHUNK / 4u); k4 < end; k4++) {
+        var bv: array<vec4<f32>, NT_COLUMNS>;
+        for (var j = 0u; j < NT_COLUMNS; j++) {
+            bv[j] = b4[min(column + j, N - 1u) * K4 + k4];
+        }
+        for (var i = 0u; i < NT_ROWS; i++) {
+            let av = a4[min(row + i, M - 1u) * K4 + k4];
+            for (var j = 0u; j < NT_COLUMNS; j++) {
+                acc[i][j] += dot(av, bv[j]);
+            }
+        }
+    }
+    for (var i = 0u; i < NT_ROWS; i++) {
+        for (var j = 0u; j < NT_COLUMNS; j++) {
+            if (row + i < M && column + j < N) {
+                y[(split * M + row + i) * N + column + j] = acc[i][j];
+            }
+        }
+    }
+}
+
+// a transposed, M and N multiples of 4: a is read along m, b along n.
+const TN_ROWS4: u32 = 1u;
+const TN_COLUMNS4: u32 = 1u;
+
+@compute @workgroup_size(WORKGROUP)
+fn forward_tn(@builtin(global_invocation_id) global_id: vec3<u32>) {
+    let id = flat_id(global_id);
+    let across = (N4 + TN_COLUMNS4 - 1u) / TN_COLUMNS4;
+    let down = (M4 + TN_ROWS4 - 1u) / TN_ROWS4;
+    if (id >= across * down * SPLITS) {
+        return;
+    }
+    let column4 = id % across * TN_COLUMNS4;
+    let row4 = id / across % down * TN_ROWS4;
+    let split = id / (across * down);
+
+    // acc[i][j][r]: row r of the i-th group of four rows, the j-th group of four columns.
+    var acc: array<array<mat4x4<f32>, TN_COLUMNS4>, TN_ROWS4>;
+    let end = min((split + 1u) * K_CHUNK, K);
+    for (var k = split * K_CHUNK; k < end; k++) {
+        var bv: array<vec4<f32>, TN_COLUMNS4>;
+        for (var j = 0u; j < TN_COLUMNS4; j++) {
+            bv[j] = b4[k * N4 + min(column4 + j, N4 - 1u)];
+        }
+        for (var i = 0u; i < TN_ROWS4; i++) {
+            let av = a4[k * M4 + min(row4 + i, M4 - 1u)];
+            for (var j = 0u; j < TN_COLUMNS4; j++) {
+                acc[i][j] += mat4x4<f32>(av.x * bv[j], av.y * bv[j], av.z * bv[j], av.w * bv[j]);
+            }
+        }
+    }
+    for (var i = 0u; i < TN_ROWS4; i++) {
+        for (var j = 0u; j < TN_COLUMNS4; j++) {
+            if (row4 + i < M4 && column4 + j < N4) {
+                for (var r = 0u; r < 4u; r++) {
+                    y4[(split * M + (row4 + i) * 4u + r) * N4 + column4 + j] = acc[i][j][r];
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! The contract of an op: what must be known of it before it can stand in a graph, be planned, and be proved.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use super::array::Array;
+use super::shape::{ShapeError, TensorType};
+use super::{Graph, Value};
+
+/// One pass (entry point family) of one op with its attributes: the content of a node.
+///
+/// There are no default methods on purpose: what is missing does not compile.
+pub trait Op: Debug + Send + Sync {
+    /// The op: the common stem of its three files, after PyTorch's functional name.
+    fn name(&self) -> &'static str;
+
+    /// The pass: `forward`, `backward`, or `backward_<operand>`.
+    fn pass(&self) -> &'static str;
+
+    /// The types of the outputs for inputs of these types.
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, ShapeError>;
+
+    /// The kernels that compute it.
+    fn lower(&self, inputs: &[TensorType], outputs: &[TensorType]) -> Lowering;
+
+    /// The gradient rule: appends nodes to the graph.
+    fn gradient(&self, tape: &mut Tape<'_>) -> Gradient;
+
+    /// The truth: naive f64 loops, straight from the formula. Outputs in order; an updated input counts as an output.
+    fn reference(&self, inputs: &[Array]) -> Vec<Array>;
+}
+
+/// An op shared between a node, its plan and its proof.
+pub type OpRef = Arc<dyn Op>;
+
+/// What a gradient rule sees: the node, the gradients that arrive at its outputs, and which inputs want one.
+#[derive(Debug)]
+pub struct Tape<'a> {
+    /// The graph to append to.
+    pub graph: &'a mut Graph,
+    /// The node's inputs.
+    pub inputs: &'a [Value],
+    /// The node's outputs.
+    pub outputs: &'a [Value],
+    /// The gradient of each output, where one arrives.
+    pub dy: &'a [Option<Value>],
+    /// Whether each input wants a gradient.
+    pub wanted: &'a [bool],
+}
+
+/// The answer of a gradient rule.
+#[derive(Debug)]
+pub enum Gradient {
+    /// The gradient of each input, `None` for those not wanted or without one (labels, indices).
+    Of(Vec<Option<Value>>),
+    /// The op has no gradient, and why.
+    None(&'static str),
+}
+
+/// How a node is computed.
+#[derive(Clone, Debug)]
+pub enum Lowering {
+    /// Nothing is computed: the output is the input's storage under another shape.
+    View,
+    /// Kernels, in order.
+    Kernels {
+        /// Elements (f32) of each scratch buffer the kernels share.
+        scratch: Vec<usize>,
+        /// The kernels.
+        dispatches: Vec<Dispatch>,
+    },
+}
+
+impl Lowering {
+    /// A node that is one kernel.
+    pub fn one(dispatch: Dispatch) -> Self {
+        Self::Kernels {
+            scratch: Vec::new(),
+            dispatches: vec![dispatch],
+        }
+    }
+}
+
+/// A tensor of a node, as its kernels see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operand {
+    /// Input `i`, read.
+    Input(usize),
+    /// Output `i`, written (every element of it, by this node).
+    Output(usize),
+    /// Input `i`, changed in place: it is the storage of the output of the same place among the updated ones.
+    Update {
+        /// The input whose storage is changed.
+        input: usize,
+        /// The output that is its new state.
+        output: usize,
+    },
+    /// Scratch buffer `i`: unspecified before, unspecified after.
+    Scratch(usize),
+}
+
+/// A named constant of a shader, set when the plan is made.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Constant {
+    /// An unsigned integer.
+    U32(u32),
+    /// A 32-bit float.
+    F32(f32),
+    /// A truth value.
+    Bool(bool),
+}
+
+impl From<usize> for Constant {
+    fn from(value: usize) -> Self {
+        Self::U32(u32::try_from(value).expect("a shader constant fits 32 bits"))
+    }
+}
+
+impl From<u32> for Constant {
+    fn from(value: u32) -> Self {
+        Self::U32(value)
+    }
+}
+
+impl From<f32> for Constant {
+    fn from(value: f32) -> Self {
+        Self::F32(value)
+    }
+}
+
+impl From<bool> for Constant {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+/// One kernel launch: plain data.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dispatch {
+    /// The shader's file stem.
+    pub shader: &'static str,
+    /// The entry point.
+    pub entry: &'static str,
+    /// Values for the shader's named constants.
+    pub constants: Vec<(&'static str, Constant)>,
+    /// The tensors, in the order of the bindings.
+    pub operands: Vec<Operand>,
+    /// Invocations wanted; the plan rounds up to workgroups and folds long grids into two dimensions.
+    pub invocations: usize,
+    /// An upper bound of the loop iterations of one invocation, all loops added up.
+    pub loop_trips: usize,
+    /// Floating-point operations, a multiply-add counted as two.
+    pub flops: u64,
+}
+
+/// A set of inputs that proves an op: shapes, and what the numbers may be.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// The op with its attributes.
+    pub op: OpRef,
+    /// The inputs.
+    pub inputs: Vec<CaseInput>,
+}
+
+impl Case {
+    /// A case of `op` on these inputs.
+    pub fn new(op: impl Op + 'static, inputs: Vec<CaseInput>) -> Self {
+        Self {
+            op: Arc::new(op),
+            inputs,
+        }
+    }
+}
+
+/// One input of a case.
+#[derive(Clone, Debug)]
+pub struct CaseInput {
+    /// Shape and element type.
+    pub tensor: TensorType,
+    /// The numbers it may hold.
+    pub domain: Domain,
+}
+
+impl CaseInput {
+    /// Normally distributed floats.
+    pub fn normal(shape: impl Into<super::Shape>) -> Self {
+        Self {
+            tensor: TensorType::f32(shape),
+            domain: Domain::Normal,
+        }
+    }
+
+    /// Any floats of `domain`.
+    pub fn floats(shape: impl Into<super::Shape>, domain: Domain) -> Self {
+        Self {
+            tensor: TensorType::f32(shape),
+            domain,
+        }
+    }
+
+    /// Integers in `0..below`.
+    pub fn below(shape: impl Into<super::Shape>, below: u32) -> Self {
+        Self {
+            tensor: TensorType::u32(shape),
+            domain: Domain::Below(below),
+        }
+    }
+
+    /// Given integers.
+    pub fn words(words: &[u32]) -> Self {
+        Self {
+            tensor: TensorType::u32([words.len()]),
+            domain: Domain::Given(words.iter().map(|&w| f64::from(w)).collect()),
+        }
+    }
+}
+
+/// The numbers an input of a case may hold.
+#[derive(Clone, Debug)]
+pub enum Domain {
+    /// Standard normal.
+    Normal,
+    /// Normal, but at least 0.05 away from zero: for functions with a kink there.
+    AwayFromZero,
+    /// All different and at least 0.01 apart: for maxima, whose gradient jumps at ties.
+    Distinct,
+    /// Uniform in 0.1 to 1: weights, variances.
+    Positive,
+    /// Sample weights: some exactly zero, the rest uniform in 0.1 to 1.
+    Weights,
+    /// Integers in `0..n` (for `U32` and `U8`).
+    Below(u32),
+    /// These numbers.
+    Given(Vec<f64>),
+}

@@ -1,0 +1,249 @@
+//! `y = scale · Σ x` over neighbouring axes: sums and means.
+
+use std::ops::Range;
+
+use crate::graph::{
+    Array, Case, CaseInput, Dispatch, Gradient, Lowering, Op, Operand, Shape, ShapeError, Tape,
+    TensorType,
+};
+use crate::reference;
+
+/// Sum over a range of neighbouring axes, times a factor.
+#[derive(Clone, Debug)]
+pub enum ReduceSum {
+    /// `x` → `y`, the axes gone.
+    Forward {
+        /// The axes that are summed over.
+        axes: Range<usize>,
+        /// The factor: 1 for a sum, 1/count for a mean.
+        scale: f32,
+    },
+    /// `dy` → `dx`: every summand gets `scale · dy`.
+    Backward {
+        /// The axes that were summed over.
+        axes: Range<usize>,
+        /// The factor of the forward pass.
+        scale: f32,
+        /// The shape of `x`.
+        input: Shape,
+    },
+}
+
+impl ReduceSum {
+    /// The sum over `axes`.
+    pub fn sum(axes: Range<usize>) -> Self {
+        Self::Forward { axes, scale: 1.0 }
+    }
+
+    /// The mean over `axes` of a tensor of this shape.
+    pub fn mean(axes: Range<usize>, shape: &Shape) -> Self {
+        let count: usize = shape.dims()[axes.clone()].iter().product();
+        Self::Forward {
+            axes,
+            scale: 1.0 / count as f32,
+        }
+    }
+}
+
+/// Extents before, within and after the axes.
+fn extents(shape: &Shape, axes: &Range<usize>) -> [usize; 3] {
+    let dims = shape.dims();
+    let product = |dims: &[usize]| dims.iter().product();
+    [
+        product(&dims[..axes.start]),
+        product(&dims[axes.clone()]),
+        product(&dims[axes.end..]),
+    ]
+}
+
+/// Sums of at most this many elements are one stage; longer ones are cut so that rounding errors and idle cores stay few.
+const MAX_CHUNK: usize = 1024;
+
+/// Below this many invocations a sum is cut to give every core work.
+const WANTED_INVOCATIONS: usize = 2048;
+
+/// The kernel that sums (outer, reduced, inner) over its middle axis, times `scale`.
+pub(super) fn stage(extents: [usize; 3], scale: f32, from: Operand, to: Operand) -> Dispatch {
+    chunked_stage(extents, extents[1], scale, from, to)
+}
+
+/// As [`stage`], but of (outer, reduced, inner) → (chunks, outer, inner), each chunk of `chunk` elements.
+fn chunked_stage(
+    [outer, reduced, inner]: [usize; 3],
+    chunk: usize,
+    scale: f32,
+    from: Operand,
+    to: Operand,
+) -> Dispatch {
+    let chunks = reduced.div_ceil(chunk);
+    let (entry, lanes) = if inner % 4 == 0 {
+        ("forward_vec4", inner / 4)
+    } else {
+        ("forward", inner)
+    };
+    Dispatch {
+        shader: "reduce_sum",
+        entry,
+        constants: vec![
+            ("OUTER", outer.into()),
+            ("REDUCED", reduced.into()),
+            ("INNER", inner.into()),
+            ("CHUNK", chunk.into()),
+            ("SCALE", scale.into()),
+        ],
+        operands: vec![from, to],
+        invocations: chunks * outer * lanes,
+        loop_trips: chunk,
+        flops: (outer * reduced * inner) as u64,
+    }
+}
+
+impl Op for ReduceSum {
+    fn name(&self) -> &'static str {
+        "reduce_sum"
+    }
+
+    fn pass(&self) -> &'static str {
+        match self {
+            Self::Forward { .. } => "forward",
+            Self::Backward { .. } => "backward",
+        }
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, ShapeError> {
+        match self {
+            Self::Forward { axes, .. } => {
+                let dims = inputs[0].shape.dims();
+                if axes.start >= axes.end || axes.end > dims.len() {
+                    return Err(ShapeError::new(format!(
+                        "reduce_sum of {} over axes {axes:?}: there are {} axes",
+                        inputs[0].shape,
+                        dims.len()
+                    )));
+                }
+                let mut left = dims.to_vec();
+                left.drain(axes.clone());
+                if left.is_empty() {
+                    left.push(1);
+                }
+                Ok(vec![TensorType::f32(left)])
+            }
+            Self::Backward { input, .. } => Ok(vec![TensorType::f32(input.clone())]),
+        }
+    }
+
+    fn lower(&self, inputs: &[TensorType], outputs: &[TensorType]) -> Lowering {
+        match self {
+            Self::Forward { axes, scale } => {
+                let [outer, reduced, inner] = extents(&inputs[0].shape, axes);
+                let lanes = if inner % 4 == 0 { inner / 4 } else { inner };
+                // At least 32 summands to a chunk, at most MAX_CHUNK, and about WANTED_INVOCATIONS of them.
+                let chunks = WANTED_INVOCATIONS.div_ceil(outer * lanes).min(reduced / 32);
+                let chunk = reduced.div_ceil(chunks.max(1)).min(MAX_CHUNK);
+                if chunk == reduced {
+                    return Lowering::one(stage(
+                        [outer, reduced, inner],
+                        *scale,
+                        Operand::Input(0),
+                        Operand::Output(0),
+                    ));
+                }
+                let mut scratch = Vec::new();
+                let mut dispatches = Vec::new();
+                let mut from = Operand::Input(0);
+                let mut left = [outer, reduced, inner];
+                let mut chunk = chunk;
+                while left[1] > chunk {
+                    let to = Operand::Scratch(scratch.len());
+                    dispatches.push(chunked_stage(left, chunk, 1.0, from, to));
+                    let chunks = left[1].div_ceil(chunk);
+                    scratch.push(chunks * outer * inner);
+                    // The chunks of a first stage lie outermost: from then on (1, chunks, outer · inner).
+                    left = [1, chunks, outer * inner];
+                    from = to;
+                    chunk = MAX_CHUNK;
+                }
+                dispatches.push(stage(left, *scale, from, Operand::Output(0)));
+                Lowering::Kernels {
+                    scratch,
+                    dispatches,
+                }
+            }
+            Self::Backward { axes, scale, input } => {
+                let [outer, reduced, inner] = extents(input, axes);
+                Lowering::one(Dispatch {
+                    shader: "reduce_sum",
+                    entry: "backward",
+                    constants: vec![
+                        ("OUTER", outer.into()),
+                        ("REDUCED", reduced.into()),
+                        ("INNER", inner.into()),
+                        ("SCALE", (*scale).into()),
+                    ],
+                    operands: vec![Operand::Input(0), Operand::Output(0)],
+                    invocations: outputs[0].elements(),
+                    loop_trips: 0,
+                    flops: outputs[0].elements() as u64,
+                })
+            }
+        }
+    }
+
+    fn gradient(&self, tape: &mut Tape<'_>) -> Gradient {
+        match self {
+            Self::Forward { axes, scale } => {
+                let input = tape.graph.shape(tape.inputs[0]).clone();
+                Gradient::Of(vec![tape.dy[0].map(|dy| {
+                    tape.graph.one(
+                        Self::Backward {
+                            axes: axes.clone(),
+                            scale: *scale,
+                            input,
+                        },
+                        &[dy],
+                    )
+                })])
+            }
+            Self::Backward { .. } => Gradient::None("second derivatives are not built"),
+        }
+    }
+
+    fn reference(&self, inputs: &[Array]) -> Vec<Array> {
+        vec![match self {
+            Self::Forward { axes, scale } => {
+                reference::reduce_sum::forward(&inputs[0], axes.clone(), f64::from(*scale))
+            }
+            Self::Backward { axes, scale, input } => {
+                reference::reduce_sum::backward(&inputs[0], input, axes.clone(), f64::from(*scale))
+            }
+        }]
+    }
+}
+
+/// First, middle and last axes; one stage and two; inner extents with and without `vec4`s.
+pub fn cases() -> Vec<Case> {
+    let list: &[(&[usize], Range<usize>)] = &[
+        (&[1], 0..1),
+        (&[100], 0..1),
+        (&[7, 5], 0..1),
+        (&[7, 5], 1..2),
+        (&[3, 5, 8], 1..2),
+        (&[2, 3, 5, 12], 0..3),
+        (&[4099, 3], 0..1),
+        (&[1031, 32], 0..1),
+        (&[3, 2111], 1..2),
+        (&[2, 301, 7], 0..3),
+        (&[70_001], 0..1),
+    ];
+    list.iter()
+        .map(|(dims, axes)| {
+            let shape = Shape::new(*dims);
+            let op = if dims.len() == 2 {
+                ReduceSum::mean(axes.clone(), &shape)
+            } else {
+                ReduceSum::sum(axes.clone())
+            };
+            Case::new(op, vec![CaseInput::normal(shape)])
+        })
+        .collect()
+}

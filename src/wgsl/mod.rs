@@ -1,0 +1,169 @@
+//! Shader text: imports, named constants, and what naga says of the result.
+//!
+//! The files in `shaders/` are plain WGSL with two additions, both read here: a line `#import name` is replaced by
+//! `shaders/lib/name.wgsl` (once per file), and a module-level line `const NAME: type = value;` gets the value that a kernel's
+//! plan asks for. Invariant: what leaves this room is text that naga accepts, or a bug of the project.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use crate::graph::Constant;
+
+macro_rules! fragments {
+    ($($name:ident),* $(,)?) => {
+        /// The importable fragments: name and text.
+        pub const FRAGMENTS: &[(&str, &str)] =
+            &[$((stringify!($name), include_str!(concat!("../../shaders/lib/", stringify!($name), ".wgsl")))),*];
+    };
+}
+
+fragments![binary, flat, tail, unary];
+
+/// Replaces each `#import name` line by the fragment of that name; a fragment already there is not repeated.
+///
+/// # Panics
+/// On an import of a fragment that does not exist.
+pub fn expand(source: &str) -> String {
+    let mut seen = BTreeSet::new();
+    let mut text = String::new();
+    expand_into(source, &mut seen, &mut text);
+    text
+}
+
+fn expand_into(source: &str, seen: &mut BTreeSet<String>, text: &mut String) {
+    for line in source.lines() {
+        match line.strip_prefix("#import ") {
+            Some(name) => {
+                let name = name.trim();
+                if seen.insert(name.to_owned()) {
+                    let (_, fragment) = FRAGMENTS
+                        .iter()
+                        .find(|(known, _)| *known == name)
+                        .unwrap_or_else(|| panic!("no shader fragment is called {name}"));
+                    expand_into(fragment, seen, text);
+                }
+            }
+            None => {
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
+    }
+}
+
+/// The text of a shader with its imports expanded and `constants` set.
+///
+/// # Panics
+/// If a constant is not declared in the text, is set twice, or has another type there: a mistake in an op's `lower`.
+pub fn specialise(source: &str, constants: &[(&'static str, Constant)]) -> String {
+    let mut set = BTreeSet::new();
+    let mut text = String::new();
+    for line in expand(source).lines() {
+        let declared = line
+            .strip_prefix("const ")
+            .and_then(|rest| rest.split_once(':'))
+            .and_then(|(name, rest)| Some((name.trim(), rest.split_once('=')?.0.trim())));
+        let wanted =
+            declared.and_then(|(name, _)| constants.iter().find(|(constant, _)| *constant == name));
+        match (declared, wanted) {
+            (Some((_, kind)), Some((name, value))) => {
+                let (value_kind, value) = literal(*value);
+                assert_eq!(kind, value_kind, "the type of shader constant {name}");
+                assert!(
+                    set.insert(*name),
+                    "shader constant {name} is declared or set twice"
+                );
+                writeln!(text, "const {name}: {kind} = {value};").expect("a string takes any text");
+            }
+            _ => {
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
+    }
+    for (name, _) in constants {
+        assert!(set.contains(name), "the shader declares no constant {name}");
+    }
+    text
+}
+
+/// Type and literal of a constant in WGSL.
+fn literal(constant: Constant) -> (&'static str, String) {
+    match constant {
+        Constant::U32(value) => ("u32", format!("{value}u")),
+        Constant::F32(value) => {
+            assert!(value.is_finite(), "a shader constant is a finite number");
+            ("f32", format!("{value:e}f"))
+        }
+        Constant::Bool(value) => ("bool", value.to_string()),
+    }
+}
+
+/// One compute entry point, as naga sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryPoint {
+    /// Its name.
+    pub name: String,
+    /// Invocations per workgroup along x, y, z.
+    pub workgroup_size: [u32; 3],
+}
+
+/// A parsed shader.
+#[derive(Clone, Debug)]
+pub struct Module {
+    /// naga's representation, ready for wgpu.
+    pub naga: naga::Module,
+    /// The compute entry points in the order of the text.
+    pub entry_points: Vec<EntryPoint>,
+}
+
+/// Parses shader text.
+///
+/// # Errors
+/// naga's message, with the place in the text.
+pub fn parse(text: &str) -> Result<Module, String> {
+    let naga = naga::front::wgsl::parse_str(text).map_err(|error| error.emit_to_string(text))?;
+    let entry_points = naga
+        .entry_points
+        .iter()
+        .map(|entry| EntryPoint {
+            name: entry.name.clone(),
+            workgroup_size: entry.workgroup_size,
+        })
+        .collect();
+    Ok(Module { naga, entry_points })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_constant_is_replaced_and_the_rest_kept() {
+        let text = specialise(
+            "const A: u32 = 1u;\nconst B: f32 = 2.0;\nconst C: bool = false;\nfn f() {}\n",
+            &[
+                ("A", 7usize.into()),
+                ("B", 1e-7f32.into()),
+                ("C", true.into()),
+            ],
+        );
+        assert_eq!(
+            text,
+            "const A: u32 = 7u;\nconst B: f32 = 1e-7f;\nconst C: bool = true;\nfn f() {}\n"
+        );
+        parse(&text).unwrap();
+    }
+
+    #[test]
+    #[should_panic(expected = "declares no constant")]
+    fn an_unknown_constant_is_a_bug() {
+        specialise("const A: u32 = 1u;\n", &[("B", 7usize.into())]);
+    }
+
+    #[test]
+    fn an_import_stands_once_however_often_it_is_named() {
+        let text = expand("#import flat\n#import flat\n");
+        assert_eq!(text.matches("fn flat_id").count(), 1);
+    }
+}
