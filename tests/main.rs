@@ -1,52 +1,51 @@
 //! All integration tests, one binary.
+use anygrad::{gpu::*, graph::*, ops, plan::Plan};
 #[test]
 fn smoke() {
-    use anygrad::{gpu::*, graph::*, ops::matmul::Matmul, plan::Plan};
     let gpu = Gpu::open(&Choice::Best, Trust::Trusted).unwrap();
-    let mut memory = Memory::new();
     let mut kernels = Kernels::default();
-    for (ta, tb) in [(false, false), (false, true), (true, false)] {
-        let n = 512;
-        let mut g = Graph::new();
-        let a = g.input("a", TensorType::f32([n, n]));
-        let b = g.input("b", TensorType::f32([n, n]));
-        let y = g.one(
-            Matmul {
-                transpose_a: ta,
-                transpose_b: tb,
-            },
-            &[a, b],
-        );
-        let plan = Plan::new(&g, &[a, b, y]);
-        let t = std::time::Instant::now();
-        let mut e = Executor::new(&gpu, &mut memory, &mut kernels, plan).unwrap();
-        let compile = t.elapsed();
-        let rnd = |s: usize| -> Vec<f32> {
-            (0..n * n)
-                .map(|i| (((i * 7919 + s) % 1000) as f32) / 500.0 - 1.0)
-                .collect()
-        };
-        let (x, w) = (rnd(1), rnd(5));
-        e.write(&gpu, a, bytemuck::cast_slice(&x));
-        e.write(&gpu, b, bytemuck::cast_slice(&w));
-        e.submit(&gpu, &memory, 1, None).unwrap();
-        let out = e.read(&gpu, y).unwrap();
-        let out: Vec<f32> = out.iter().map(|&u| f32::from_bits(u)).collect();
-        let f = |v: &Vec<f32>| Array::new([n, n], v.iter().map(|&x| x as f64).collect());
-        let r = anygrad::reference::matmul::forward(&f(&x), &f(&w), ta, tb);
-        let worst = r
-            .data
-            .iter()
-            .zip(&out)
-            .map(|(a, b)| (a - *b as f64).abs())
-            .fold(0.0, f64::max);
-        let t = std::time::Instant::now();
-        e.submit(&gpu, &memory, 20, None).unwrap();
-        e.read(&gpu, y).unwrap();
-        let s = t.elapsed().as_secs_f64() / 20.0;
-        eprintln!(
-            "{ta} {tb} worst {worst} compile {compile:?} {:.2} GFLOP/s",
-            2.0 * (n as f64).powi(3) / s / 1e9
-        );
+    let t = std::time::Instant::now();
+    for d in ops::OPS {
+        for case in (d.cases)() {
+            let mut g = Graph::new();
+            let xs: Vec<Value> = case.inputs.iter().map(|i| g.input("x", i.tensor.clone())).collect();
+            let ys = g.apply(case.op.clone(), &xs).unwrap();
+            let dys: Vec<_> = ys.iter().map(|&y| (y, { let t = g.tensor(y).clone(); g.input("dy", t) })).collect();
+            let wrt = xs.clone();
+            autograd::backward(&mut g, &dys, &wrt, &ops::sum());
+            let mut vals: std::collections::HashMap<Value, Array> = Default::default();
+            let mut s = 12345u64;
+            let mut rnd = || { s = s.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407); ((s >> 40) as f64 / 8388608.0 - 1.0) as f32 as f64 };
+            for v in xs.iter().chain(dys.iter().map(|d| &d.1)) {
+                let sh = g.shape(*v).clone();
+                vals.insert(*v, Array::new(sh.clone(), (0..sh.elements()).map(|_| rnd()).collect()));
+            }
+            for node in g.nodes().to_vec() {
+                let ins: Vec<Array> = node.inputs.iter().map(|v| vals[v].clone()).collect();
+                let outs = node.op.reference(&ins);
+                let mut g1 = Graph::new();
+                let x1: Vec<Value> = node.inputs.iter().map(|v| g1.input("x", g.tensor(*v).clone())).collect();
+                let y1 = g1.apply(node.op.clone(), &x1).unwrap();
+                let mut keep = x1.clone();
+                keep.extend(&y1);
+                let mut memory = Memory::new();
+                let mut e = Executor::new(&gpu, &mut memory, &mut kernels, Plan::new(&g1, &keep)).unwrap();
+                for (x, a) in x1.iter().zip(&ins) {
+                    let w: Vec<f32> = a.data.iter().map(|&x| x as f32).collect();
+                    e.write(&gpu, *x, bytemuck::cast_slice(&w));
+                }
+                e.submit(&gpu, &memory, 1, None).unwrap();
+                for ((y, v), a) in y1.iter().zip(&node.outputs).zip(outs) {
+                    let w = e.read(&gpu, *y).unwrap();
+                    let mag = a.data.iter().fold(0.0f64, |m, x| m.max(x.abs()));
+                    let err = a.data.iter().zip(&w).map(|(a, &b)| (a - f32::from_bits(b) as f64).abs()).fold(0.0, f64::max);
+                    if !(err <= 1e-5 * mag) {
+                        eprintln!("{} {:?} err {err:e} mag {mag} {:?}", node.name(), node.op, x1.iter().map(|v| g1.shape(*v).clone()).collect::<Vec<_>>());
+                    }
+                    vals.insert(*v, a);
+                }
+            }
+        }
+        eprintln!("{} {:?}", d.name, t.elapsed());
     }
 }

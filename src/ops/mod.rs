@@ -5,6 +5,7 @@
 //! Invariant: an op does not know on which adapter it runs.
 
 pub mod add;
+pub mod conv2d;
 mod elementwise;
 pub mod matmul;
 pub mod reduce_sum;
@@ -34,7 +35,7 @@ macro_rules! registry {
     };
 }
 
-registry![add, matmul, reduce_sum, relu];
+registry![add, conv2d, matmul, reduce_sum, relu];
 
 /// The text of a shader by its stem.
 ///

@@ -7,6 +7,7 @@ mod memory;
 
 use std::fmt;
 
+use crate::graph::op::MAX_LOOP_TRIPS;
 use crate::graph::{Constant, Graph, Lowering, Node, Operand, Storage, Value};
 
 /// A step, ready to be replayed.
@@ -69,9 +70,6 @@ pub struct Kernel {
     /// Floating-point operations.
     pub flops: u64,
 }
-
-/// Loop iterations per invocation beyond which Mesa up to 25.0 silently leaves its loops (65,535), with a margin.
-pub const MAX_LOOP_TRIPS: usize = 60_000;
 
 impl Plan {
     /// Plans the nodes of a graph that lead to the tensors of `keep` or change persistent ones.

@@ -4,6 +4,7 @@
 //! Invariant: a reference knows shapes and numbers, nothing else.
 
 pub mod add;
+pub mod conv2d;
 pub mod matmul;
 pub mod reduce_sum;
 pub mod relu;
