@@ -184,3 +184,11 @@ fn later_stages_can_point_at_a_layer() {
         "nets/small.toml:8:1: it does not fit; here; change it"
     );
 }
+
+#[test]
+fn a_byte_order_mark_and_line_ends_of_windows_change_nothing() {
+    let text = format!("\u{feff}{}", SMALL.replace('\n', "\r\n"));
+    assert_eq!(right(&text), right(SMALL));
+    let found = mistake(&text.replace("= 10", "= 0"));
+    assert!(found.starts_with("9: `0`: "), "{found}");
+}
