@@ -6,6 +6,7 @@
 
 pub mod adam;
 pub mod add;
+pub mod advance;
 mod elementwise;
 pub mod matmul;
 pub mod reduce_sum;
@@ -39,7 +40,7 @@ macro_rules! registry {
     };
 }
 
-registry![adam, add, matmul, reduce_sum, relu, sgd,];
+registry![adam, add, advance, matmul, reduce_sum, relu, sgd,];
 
 /// The text of a shader by its stem.
 ///

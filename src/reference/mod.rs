@@ -5,6 +5,7 @@
 
 pub mod adam;
 pub mod add;
+pub mod advance;
 pub mod matmul;
 pub mod reduce_sum;
 pub mod relu;
