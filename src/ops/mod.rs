@@ -8,6 +8,7 @@ pub mod adam;
 pub mod add;
 pub mod advance;
 mod elementwise;
+pub mod gather_batch;
 pub mod matmul;
 pub mod reduce_sum;
 pub mod relu;
@@ -40,7 +41,16 @@ macro_rules! registry {
     };
 }
 
-registry![adam, add, advance, matmul, reduce_sum, relu, sgd,];
+registry![
+    adam,
+    add,
+    advance,
+    gather_batch,
+    matmul,
+    reduce_sum,
+    relu,
+    sgd,
+];
 
 /// The text of a shader by its stem.
 ///
