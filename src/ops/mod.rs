@@ -7,6 +7,7 @@
 pub mod adam;
 pub mod add;
 pub mod advance;
+pub mod batch_indices;
 mod elementwise;
 pub mod gather_batch;
 pub mod matmul;
@@ -45,6 +46,7 @@ registry![
     adam,
     add,
     advance,
+    batch_indices,
     gather_batch,
     matmul,
     reduce_sum,

@@ -6,6 +6,7 @@
 pub mod adam;
 pub mod add;
 pub mod advance;
+pub mod batch_indices;
 pub mod gather_batch;
 pub mod matmul;
 pub mod reduce_sum;
