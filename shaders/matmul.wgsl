@@ -14,9 +14,10 @@ const SPLITS: u32 = 1u;
 const TRANSPOSE_A: bool = false;
 const TRANSPOSE_B: bool = false;
 
-const N4: u32 = N / 4u;
-const M4: u32 = M / 4u;
-const K4: u32 = K / 4u;
+// Rounded up, so that no entry point divides by zero, used or not.
+const N4: u32 = (N + 3u) / 4u;
+const M4: u32 = (M + 3u) / 4u;
+const K4: u32 = (K + 3u) / 4u;
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<f32>;

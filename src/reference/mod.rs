@@ -4,6 +4,12 @@
 //! Invariant: a reference knows shapes and numbers, nothing else.
 
 pub mod add;
+pub mod add_bias;
 pub mod matmul;
+pub mod mul;
 pub mod reduce_sum;
 pub mod relu;
+pub mod reshape;
+pub mod scale;
+pub mod sigmoid;
+pub mod tanh;
