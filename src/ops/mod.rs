@@ -15,6 +15,7 @@ pub mod reshape;
 pub mod scale;
 pub mod sigmoid;
 pub mod tanh;
+pub mod transpose;
 
 use crate::graph::{Case, OpRef};
 
@@ -50,7 +51,7 @@ macro_rules! registry {
 }
 
 registry![
-    add, add_bias, matmul, mul, reduce_sum, relu, scale, sigmoid, tanh
+    add, add_bias, matmul, mul, reduce_sum, relu, scale, sigmoid, tanh, transpose,
 ];
 
 macro_rules! views {

@@ -13,3 +13,4 @@ pub mod reshape;
 pub mod scale;
 pub mod sigmoid;
 pub mod tanh;
+pub mod transpose;
