@@ -6,14 +6,24 @@
 
 pub mod add;
 pub mod add_bias;
+pub mod avg_pool2d;
+pub mod confusion_matrix;
+pub mod count_correct;
+pub mod cross_entropy;
 mod elementwise;
+pub mod log_softmax;
 pub mod matmul;
+pub mod max_pool2d;
+pub mod mse;
 pub mod mul;
+mod pooling;
 pub mod reduce_sum;
 pub mod relu;
 pub mod reshape;
+mod rowwise;
 pub mod scale;
 pub mod sigmoid;
+pub mod softmax;
 pub mod tanh;
 pub mod transpose;
 
@@ -51,7 +61,24 @@ macro_rules! registry {
 }
 
 registry![
-    add, add_bias, matmul, mul, reduce_sum, relu, scale, sigmoid, tanh, transpose,
+    add,
+    add_bias,
+    avg_pool2d,
+    confusion_matrix,
+    count_correct,
+    cross_entropy,
+    log_softmax,
+    matmul,
+    max_pool2d,
+    mse,
+    mul,
+    reduce_sum,
+    relu,
+    scale,
+    sigmoid,
+    softmax,
+    tanh,
+    transpose,
 ];
 
 macro_rules! views {

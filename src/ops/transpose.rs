@@ -46,7 +46,7 @@ impl Op for Transpose {
         let dims = inputs[0].shape.dims();
         let rank = dims.len();
         // A vec4 moves as one where the innermost axis stays.
-        let whole = rank > 0 && self.perm[rank - 1] == rank - 1 && dims[rank - 1] % 4 == 0;
+        let whole = rank > 0 && self.perm[rank - 1] == rank - 1 && dims[rank - 1].is_multiple_of(4);
         let (entry, lanes) = if whole {
             ("forward_vec4", 4)
         } else {

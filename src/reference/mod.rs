@@ -5,12 +5,20 @@
 
 pub mod add;
 pub mod add_bias;
+pub mod avg_pool2d;
+pub mod confusion_matrix;
+pub mod count_correct;
+pub mod cross_entropy;
+pub mod log_softmax;
 pub mod matmul;
+pub mod max_pool2d;
+pub mod mse;
 pub mod mul;
 pub mod reduce_sum;
 pub mod relu;
 pub mod reshape;
 pub mod scale;
 pub mod sigmoid;
+pub mod softmax;
 pub mod tanh;
 pub mod transpose;
