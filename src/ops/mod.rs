@@ -4,11 +4,20 @@
 //! (the kernels). The list below is the registry: tests, `verify` and benches walk it.
 //! Invariant: an op does not know on which adapter it runs.
 
+pub mod adam;
 pub mod add;
+pub mod conv2d;
+pub mod advance;
+pub mod batch_indices;
 mod elementwise;
+pub mod gather_batch;
 pub mod matmul;
 pub mod reduce_sum;
 pub mod relu;
+pub mod sgd;
+pub mod state;
+#[cfg(test)]
+mod validity;
 
 use crate::graph::{Case, OpRef};
 
@@ -34,7 +43,18 @@ macro_rules! registry {
     };
 }
 
-registry![add, matmul, reduce_sum, relu];
+registry![
+    adam,
+    add,
+    advance,
+    conv2d,
+    batch_indices,
+    gather_batch,
+    matmul,
+    reduce_sum,
+    relu,
+    sgd,
+];
 
 /// The text of a shader by its stem.
 ///

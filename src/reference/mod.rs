@@ -3,7 +3,13 @@
 //! Nothing here is shared with the kernels or with each other; the gradients are proved by finite differences.
 //! Invariant: a reference knows shapes and numbers, nothing else.
 
+pub mod adam;
 pub mod add;
+pub mod conv2d;
+pub mod advance;
+pub mod batch_indices;
+pub mod gather_batch;
 pub mod matmul;
 pub mod reduce_sum;
 pub mod relu;
+pub mod sgd;
