@@ -138,10 +138,18 @@ impl Graph {
         self.push(tensor, Storage::Planned, None, label.into())
     }
 
-    /// A tensor in a buffer of its own that outlives the step, known to the outside by `name`.
+    /// A tensor in a buffer of its own that outlives the step, known to the outside by `name`; the same one for the same name.
+    ///
+    /// # Panics
+    /// If there is one of this name and another type.
     pub fn persistent(&mut self, name: impl Into<String>, tensor: TensorType) -> Value {
         let name = name.into();
-        self.push(tensor, Storage::Persistent(name.clone()), None, name)
+        let storage = Storage::Persistent(name.clone());
+        if let Some(index) = self.values.iter().position(|info| info.storage == storage) {
+            assert_eq!(self.values[index].tensor, tensor, "the type of {name}");
+            return Value(u32::try_from(index).expect("fewer than 2^32 tensors"));
+        }
+        self.push(tensor, storage, None, name)
     }
 
     /// A part of another tensor of the same element type, from element `offset` on.

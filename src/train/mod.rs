@@ -4,16 +4,20 @@
 
 mod evaluate;
 pub mod event;
+mod resident;
+mod session;
+mod step;
+mod trainer;
 pub mod weights;
 
 use std::path::PathBuf;
 
 use crate::config::Config;
-use crate::error::Result;
 use crate::gpu::{Choice, Trust};
 
 pub use evaluate::{ClassScores, Evaluation, Prediction, evaluate, predict};
 pub use event::{Epoch, Event, Model, Outcome, Progress, Scores, Start};
+pub use trainer::train;
 pub use weights::Weights;
 
 /// What a training is asked to do.
@@ -40,13 +44,4 @@ pub struct Trained {
     pub model: Model,
     /// The weights.
     pub weights: Weights,
-}
-
-/// Trains.
-///
-/// # Errors
-/// Whatever is wrong with the data, the network or the device; an error of `observe` ends the training.
-pub fn train(request: &Request, observe: &mut dyn FnMut(&Event) -> Result<()>) -> Result<Outcome> {
-    let _ = (request, observe);
-    Err(crate::error::Error::device("not built yet", ""))
 }

@@ -1,0 +1,242 @@
+//! What a training and an evaluation share on the adapter: the opened device, its memory, and passes over parts of the data.
+
+use super::event::Scores;
+use super::step::{self, Pass, RING, buffers};
+use crate::config::Config;
+use crate::error::{Class, Error, Result};
+use crate::gpu::{Executor, Gpu, Kernels, Memory, Readback};
+use crate::nn::Network;
+use crate::ops::{advance, state};
+use crate::plan::Plan;
+
+/// A device with what lives on it.
+pub(super) struct Session {
+    pub(super) gpu: Gpu,
+    pub(super) memory: Memory,
+    pub(super) kernels: Kernels,
+}
+
+impl Session {
+    /// An opened device with nothing on it.
+    pub(super) fn new(gpu: Gpu) -> Self {
+        Self {
+            gpu,
+            memory: Memory::new(),
+            kernels: Kernels::default(),
+        }
+    }
+
+    /// Writes the parameters, and what never changes.
+    pub(super) fn write_parameters(&mut self, slab: &[f32]) -> Result<()> {
+        let words: &[u32] = bytemuck::cast_slice(slab);
+        self.memory
+            .write(&self.gpu, buffers::PARAMETERS, slab.len() * 4, words)
+    }
+
+    /// The rows of the identity matrix: the targets of a squared error against classes.
+    pub(super) fn write_identity(&mut self, classes: usize) -> Result<()> {
+        let mut rows = vec![0; classes * classes];
+        for class in 0..classes {
+            rows[class * classes + class] = 1f32.to_bits();
+        }
+        let bytes = (rows.len() * 4).next_multiple_of(16);
+        self.memory
+            .write(&self.gpu, buffers::IDENTITY, bytes, &rows)
+    }
+
+    /// Sets the counters of a pass to its beginning.
+    pub(super) fn rewind(&mut self, pass: &Pass) -> Result<()> {
+        self.memory.write(
+            &self.gpu,
+            &pass.counters(),
+            state::COUNTERS * 4,
+            &[0; state::COUNTERS],
+        )
+    }
+}
+
+/// One entry of the metrics' ring: a step as it was measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Measured {
+    loss: f32,
+    correct: f32,
+    samples: f32,
+    finite: bool,
+}
+
+impl Measured {
+    /// Whether the loss was a number.
+    pub(super) fn finite(&self) -> bool {
+        self.finite
+    }
+
+    /// Reads the entry of a step from the ring's words.
+    pub(super) fn of_step(words: &[u32], step: u64) -> Self {
+        let place = usize::try_from(step % RING as u64).expect("a place in the ring");
+        let entry = &words[place * advance::ENTRY..][..advance::ENTRY];
+        let [loss, correct, samples, bad] = [0, 1, 2, 3].map(|i| f32::from_bits(entry[i]));
+        Self {
+            loss,
+            correct,
+            samples,
+            finite: bad == 0.0 && loss.is_finite(),
+        }
+    }
+}
+
+/// Loss and right answers, summed up over steps.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sums {
+    loss: f64,
+    correct: f64,
+    samples: f64,
+}
+
+impl Sums {
+    /// Adds a step.
+    pub(super) fn add(&mut self, step: Measured) {
+        self.loss += f64::from(step.loss) * f64::from(step.samples);
+        self.correct += f64::from(step.correct);
+        self.samples += f64::from(step.samples);
+    }
+
+    /// Means over the samples so far.
+    pub(super) fn scores(&self) -> Scores {
+        let samples = self.samples.max(1.0);
+        Scores {
+            loss: self.loss / samples,
+            accuracy: self.correct / samples,
+        }
+    }
+}
+
+/// A whole evaluation pass over one part of the data.
+pub(super) struct Evaluator {
+    pub(super) pass: Pass,
+    executor: Executor,
+    /// Batches of one pass.
+    batches: u64,
+    /// Batches run since the beginning.
+    done: u64,
+}
+
+impl Evaluator {
+    /// A plan of one batch of the pass.
+    pub(super) fn plan(
+        network: &Network,
+        config: &Config,
+        data: &step::Resident,
+        pass: &Pass,
+    ) -> Plan {
+        Plan::new(&step::evaluation(network, config, data, pass), &[])
+    }
+
+    /// Brings such a plan to the device.
+    pub(super) fn new(session: &mut Session, plan: Plan, pass: Pass, batch: usize) -> Result<Self> {
+        let executor = Executor::new(
+            &session.gpu,
+            &mut session.memory,
+            &mut session.kernels,
+            plan,
+        )?;
+        session.rewind(&pass)?;
+        let batches = pass.part.len().div_ceil(batch) as u64;
+        Ok(Self {
+            pass,
+            executor,
+            batches,
+            done: 0,
+        })
+    }
+
+    /// Submits one pass in pieces of at most `steps_per_submit` batches, each with its metrics on the way back.
+    pub(super) fn submit(
+        &mut self,
+        session: &Session,
+        steps_per_submit: usize,
+    ) -> Result<Vec<Piece>> {
+        let mut pieces = Vec::new();
+        let end = self.done + self.batches;
+        while self.done < end {
+            let steps = (end - self.done).min(steps_per_submit as u64);
+            let count = usize::try_from(steps).expect("at most a ring of steps");
+            let metrics = self.pass.metrics();
+            let readback =
+                self.executor
+                    .submit(&session.gpu, &session.memory, count, Some(&metrics))?;
+            let readback = readback.expect("a readback was asked for");
+            pieces.push(Piece {
+                first_step: self.done,
+                steps,
+                readback,
+            });
+            self.done += steps;
+        }
+        Ok(pieces)
+    }
+
+    /// Runs one pass and waits for its scores.
+    pub(super) fn run(&mut self, session: &Session) -> Result<Scores> {
+        let mut sums = Sums::default();
+        for piece in self.submit(session, RING)? {
+            for step in piece.take(&session.gpu)? {
+                sums.add(step);
+            }
+        }
+        Ok(sums.scores())
+    }
+}
+
+/// Some steps whose metrics are on their way to the host.
+pub(super) struct Piece {
+    /// The first of the steps, counted from the beginning.
+    pub(super) first_step: u64,
+    /// How many steps.
+    pub(super) steps: u64,
+    pub(super) readback: Readback,
+}
+
+impl Piece {
+    /// The steps, as they were measured.
+    pub(super) fn take(self, gpu: &Gpu) -> Result<Vec<Measured>> {
+        let words = self.readback.take(gpu)?;
+        Ok((self.first_step..self.first_step + self.steps)
+            .map(|step| Measured::of_step(&words, step))
+            .collect())
+    }
+}
+
+/// Refuses plans that the adapter cannot bind or hold; `batch_that_fits` says which batch would do.
+pub(super) fn check_limits(
+    gpu: &Gpu,
+    plans: &[&Plan],
+    batch: usize,
+    batch_that_fits: impl Fn(u64) -> Option<usize>,
+) -> Result<()> {
+    let limits = &gpu.info.limits;
+    let limit = limits.max_binding_bytes.min(limits.max_buffer_bytes);
+    for plan in plans {
+        let (bytes, kernel) = plan.largest_binding();
+        if bytes as u64 <= limit {
+            continue;
+        }
+        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        let help = match batch_that_fits(limit) {
+            Some(fits) => format!("`train.batch = {fits}` fits (now {batch}); try --set train.batch={fits}"),
+            None => "no batch fits: the parameters or the data set alone are larger; make the network or the data \
+                     smaller, or choose another adapter with --adapter"
+                .to_owned(),
+        };
+        return Err(Error::new(
+            Class::Device,
+            format!(
+                "{}: the kernel {kernel} needs {:.1} MiB in one piece, the adapter binds at most {:.1} MiB",
+                gpu.info.name,
+                mib(bytes as u64),
+                mib(limit)
+            ),
+            help,
+        ));
+    }
+    Ok(())
+}
