@@ -32,16 +32,17 @@ const FUNCTORS: [&str; 2] = ["binary", "unary"];
 fn stems(folder: &str, extension: &str) -> BTreeSet<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
+        .expect("the folder can be read")
+        .map(|entry| entry.expect("the folder can be read").path())
         .filter(|path| path.extension().is_some_and(|found| found == extension))
-        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned()))
         .filter(|stem| stem != "mod")
         .collect()
 }
 
 fn read(path: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path))
+        .expect("the file can be read")
 }
 
 /// Every node of the forward and backward graphs of every case.
@@ -49,7 +50,8 @@ fn nodes() -> Vec<CaseNode> {
     let mut nodes = Vec::new();
     for definition in ops::OPS {
         for (index, case) in (definition.cases)().iter().enumerate() {
-            nodes.extend(nodes_of_case(definition.name, index, case).unwrap());
+            let of_case = nodes_of_case(definition.name, index, case);
+            nodes.extend(of_case.unwrap_or_else(|error| panic!("{error}")));
         }
     }
     nodes
@@ -415,15 +417,7 @@ fn a_scratch_buffer_is_written_before_it_is_read() {
             if scratch.is_empty() {
                 continue;
             }
-            // The access modes are in the text, whatever the constants.
-            let text = wgsl::specialise(ops::shader(dispatch.shader), &dispatch.constants);
-            let module = wgsl::parse(&text).unwrap().naga;
-            let variant = Variant {
-                info: Validator::new(ValidationFlags::all(), Capabilities::empty())
-                    .validate(&module)
-                    .unwrap(),
-                module,
-            };
+            let variant = Variant::new(dispatch).unwrap();
             let bindings = variant.bindings(variant.entry(dispatch.entry).unwrap());
             for (binding, i) in scratch {
                 let (access, _) = bindings[&u32::try_from(binding).unwrap()];

@@ -6,9 +6,9 @@
 
 pub mod adam;
 pub mod add;
-pub mod conv2d;
 pub mod advance;
 pub mod batch_indices;
+pub mod conv2d;
 mod elementwise;
 pub mod gather_batch;
 pub mod matmul;

@@ -5,9 +5,9 @@
 
 pub mod adam;
 pub mod add;
-pub mod conv2d;
 pub mod advance;
 pub mod batch_indices;
+pub mod conv2d;
 pub mod gather_batch;
 pub mod matmul;
 pub mod reduce_sum;
