@@ -20,7 +20,7 @@ use crate::error::Result;
 use crate::graph::{Node, TensorType};
 
 pub use compare::{Comparison, Tolerance, compare};
-pub use gradient::{GradientReport, prove_gradient};
+pub use gradient::{GradientReport, prove_gradient, prove_gradient_of};
 pub use interpreter::Interpreter;
 pub use prove::{OpReport, Row, prove_all, prove_op};
 pub use sabotage::{SabotageReport, sabotage_op};
