@@ -8,3 +8,8 @@ mod layering;
 mod shaders;
 // Every specialised shader: valid, within limits, translatable, bound as its op says.
 mod variants;
+
+// What the tests share.
+mod common;
+// Every kernel on the adapter, against its reference.
+mod kernels;

@@ -1,21 +1,38 @@
 //! The ops: one file each, forward and backward on one page.
 //!
 //! An op `x` is `src/ops/x.rs` (shape rule, gradient rule, kernels, cases), `src/reference/x.rs` (the truth) and `shaders/x.wgsl`
-//! (the kernels). The list below is the registry: tests, `verify` and benches walk it.
+//! (the kernels); a view has no kernels. The lists below are the registry: tests, `verify` and benches walk them.
 //! Invariant: an op does not know on which adapter it runs.
 
 pub mod adam;
 pub mod add;
+pub mod add_bias;
 pub mod advance;
+pub mod avg_pool2d;
 pub mod batch_indices;
+pub mod confusion_matrix;
 pub mod conv2d;
+pub mod count_correct;
+pub mod cross_entropy;
 mod elementwise;
 pub mod gather_batch;
+pub mod log_softmax;
 pub mod matmul;
+pub mod max_pool2d;
+pub mod mse;
+pub mod mul;
+mod pooling;
 pub mod reduce_sum;
 pub mod relu;
+pub mod reshape;
+mod rowwise;
+pub mod scale;
 pub mod sgd;
+pub mod sigmoid;
+pub mod softmax;
 pub mod state;
+pub mod tanh;
+pub mod transpose;
 #[cfg(test)]
 mod validity;
 
@@ -28,6 +45,15 @@ pub struct Definition {
     pub name: &'static str,
     /// The text of `shaders/<name>.wgsl`.
     pub shader: &'static str,
+    /// The inputs that prove it.
+    pub cases: fn() -> Vec<Case>,
+}
+
+/// What the registry knows of an op without kernels, whose output is its input's storage under another shape.
+#[derive(Debug)]
+pub struct View {
+    /// The common stem of its two files.
+    pub name: &'static str,
     /// The inputs that prove it.
     pub cases: fn() -> Vec<Case>,
 }
@@ -46,15 +72,41 @@ macro_rules! registry {
 registry![
     adam,
     add,
+    add_bias,
     advance,
-    conv2d,
+    avg_pool2d,
     batch_indices,
+    confusion_matrix,
+    conv2d,
+    count_correct,
+    cross_entropy,
     gather_batch,
+    log_softmax,
     matmul,
+    max_pool2d,
+    mse,
+    mul,
     reduce_sum,
     relu,
+    scale,
     sgd,
+    sigmoid,
+    softmax,
+    tanh,
+    transpose,
 ];
+
+macro_rules! views {
+    ($($op:ident),* $(,)?) => {
+        /// Every op without kernels, in alphabetical order.
+        pub const VIEWS: &[View] = &[$(View {
+            name: stringify!($op),
+            cases: $op::cases,
+        }),*];
+    };
+}
+
+views![reshape];
 
 /// The text of a shader by its stem.
 ///
@@ -70,4 +122,145 @@ pub fn shader(name: &str) -> &'static str {
 /// The op that adds two gradients.
 pub fn sum() -> OpRef {
     std::sync::Arc::new(add::Add)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use naga::valid::{Capabilities, ValidationFlags, Validator};
+
+    use super::*;
+    use crate::graph::{
+        Array, DType, Dispatch, Gradient, Graph, Lowering, Shape, Tape, Value, autograd,
+    };
+    use crate::wgsl;
+
+    /// Below the 65,535 iterations after which some drivers leave loops silently, with a margin.
+    const MAX_LOOP_TRIPS: usize = 60_000;
+
+    /// The case as a graph, with the nodes of its gradient where it has one.
+    fn graph_of(case: &Case) -> Graph {
+        let mut graph = Graph::new();
+        let inputs: Vec<Value> = case
+            .inputs
+            .iter()
+            .map(|input| graph.input("x", input.tensor.clone()))
+            .collect();
+        let outputs = graph.apply(OpRef::clone(&case.op), &inputs).unwrap();
+        let dy = graph.input("dy", graph.tensor(outputs[0]).clone());
+        let float = |v: &Value| graph.tensor(*v).dtype == DType::F32;
+        let wanted: Vec<bool> = inputs.iter().map(float).collect();
+        let wrt: Vec<Value> = inputs.iter().copied().filter(float).collect();
+        let mut dys = vec![None; outputs.len()];
+        dys[0] = Some(dy);
+        let rule = case.op.gradient(&mut Tape {
+            graph: &mut graph.clone(),
+            inputs: &inputs,
+            outputs: &outputs,
+            dy: &dys,
+            wanted: &wanted,
+        });
+        match rule {
+            Gradient::None(_) => {}
+            Gradient::Of(_) => {
+                autograd::backward(&mut graph, &[(outputs[0], dy)], &wrt, &sum());
+            }
+        }
+        graph
+    }
+
+    fn validate(text: &str, what: &str) -> Vec<String> {
+        let module = wgsl::parse(text).unwrap_or_else(|error| panic!("{what}: {error}"));
+        Validator::new(ValidationFlags::all(), Capabilities::empty())
+            .validate(&module.naga)
+            .unwrap_or_else(|error| panic!("{what}: {}", error.emit_to_string(text)));
+        module.entry_points.into_iter().map(|e| e.name).collect()
+    }
+
+    #[test]
+    fn every_shader_is_valid_as_it_stands() {
+        for op in OPS {
+            let entries = validate(&wgsl::expand(op.shader), op.name);
+            assert!(!entries.is_empty(), "{} has no entry point", op.name);
+        }
+    }
+
+    #[test]
+    fn every_kernel_of_every_case_is_valid_and_every_entry_point_is_used() {
+        let mut seen = BTreeSet::new();
+        let mut used = BTreeSet::new();
+        let mut check = |dispatch: &Dispatch, name: &str| {
+            let text = wgsl::specialise(shader(dispatch.shader), &dispatch.constants);
+            used.insert(format!("{}.{}", dispatch.shader, dispatch.entry));
+            assert!(
+                dispatch.loop_trips < MAX_LOOP_TRIPS,
+                "{name}: {} loop iterations in one invocation",
+                dispatch.loop_trips
+            );
+            if seen.insert((text.clone(), dispatch.entry)) {
+                let entries = validate(&text, name);
+                assert!(
+                    entries.iter().any(|entry| entry == dispatch.entry),
+                    "{name}: no entry point {}",
+                    dispatch.entry
+                );
+            }
+        };
+        for op in OPS {
+            for case in (op.cases)() {
+                for node in graph_of(&case).nodes() {
+                    let Lowering::Kernels { dispatches, .. } = &node.lowering else {
+                        continue;
+                    };
+                    for dispatch in dispatches {
+                        check(dispatch, &node.name());
+                    }
+                }
+            }
+        }
+        for op in OPS {
+            for entry in validate(&wgsl::expand(op.shader), op.name) {
+                assert!(
+                    used.contains(&format!("{}.{entry}", op.name)),
+                    "{}.{entry} is used by no case",
+                    op.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_reference_gives_the_shapes_that_its_shape_rule_says() {
+        let ops = OPS.iter().map(|op| op.cases);
+        let views = VIEWS.iter().map(|view| view.cases);
+        for case in ops.chain(views).flat_map(|cases| cases()) {
+            let graph = graph_of(&case);
+            for node in graph.nodes() {
+                let zeros = |v: &Value| Array::zeros_like(graph.tensor(*v));
+                let inputs: Vec<Array> = node.inputs.iter().map(zeros).collect();
+                let shapes: Vec<Shape> = node
+                    .op
+                    .reference(&inputs)
+                    .into_iter()
+                    .map(|y| y.shape)
+                    .collect();
+                let inferred: Vec<Shape> = node
+                    .outputs
+                    .iter()
+                    .map(|&v| graph.shape(v).clone())
+                    .collect();
+                assert_eq!(shapes, inferred, "{}", node.name());
+            }
+        }
+    }
+
+    #[test]
+    fn views_have_no_kernels() {
+        for case in VIEWS.iter().flat_map(|view| (view.cases)()) {
+            for node in graph_of(&case).nodes() {
+                assert!(matches!(node.lowering, Lowering::View), "{}", node.name());
+            }
+        }
+    }
 }

@@ -1,0 +1,68 @@
+//! `y = x − log Σ exp(x)` over the innermost axis.
+
+use super::rowwise;
+use crate::graph::{
+    Array, Case, CaseInput, Domain, Gradient, Lowering, Op, ShapeError, Tape, TensorType,
+};
+use crate::reference;
+
+/// Logarithm of [`softmax`](super::softmax) over the innermost axis.
+#[derive(Clone, Copy, Debug)]
+pub enum LogSoftmax {
+    /// `x` → `y`.
+    Forward,
+    /// `y, dy` → `dx`.
+    Backward,
+}
+
+impl Op for LogSoftmax {
+    fn name(&self) -> &'static str {
+        "log_softmax"
+    }
+
+    fn pass(&self) -> &'static str {
+        match self {
+            Self::Forward => "forward",
+            Self::Backward => "backward",
+        }
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, ShapeError> {
+        rowwise::extents("log_softmax", &inputs[0].shape, 3)?;
+        Ok(vec![inputs[0].clone()])
+    }
+
+    fn lower(&self, inputs: &[TensorType], _: &[TensorType]) -> Lowering {
+        rowwise::softmax("log_softmax", self.pass(), inputs, 5)
+    }
+
+    fn gradient(&self, tape: &mut Tape<'_>) -> Gradient {
+        match self {
+            Self::Forward => Gradient::Of(vec![
+                tape.dy[0].map(|dy| tape.graph.one(Self::Backward, &[tape.outputs[0], dy])),
+            ]),
+            Self::Backward => Gradient::None("second derivatives are not built"),
+        }
+    }
+
+    fn reference(&self, inputs: &[Array]) -> Vec<Array> {
+        vec![match self {
+            Self::Forward => reference::log_softmax::forward(&inputs[0]),
+            Self::Backward => reference::log_softmax::backward(&inputs[0], &inputs[1]),
+        }]
+    }
+}
+
+/// One row and many, few columns and many, all leading axes; numbers whose exponentials overflow.
+pub fn cases() -> Vec<Case> {
+    let far = vec![1000.0, 999.0, -1000.0, 200.0, -300.0, 201.5];
+    let mut cases: Vec<Case> = rowwise::SHAPES
+        .iter()
+        .map(|dims| Case::new(LogSoftmax::Forward, vec![CaseInput::normal(dims.to_vec())]))
+        .collect();
+    cases.push(Case::new(
+        LogSoftmax::Forward,
+        vec![CaseInput::floats([2, 3], Domain::Given(far))],
+    ));
+    cases
+}

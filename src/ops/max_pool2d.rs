@@ -1,0 +1,134 @@
+//! `y = max x` over sliding windows of images.
+
+use super::pooling::{self, Extents};
+use crate::graph::{
+    Array, Case, CaseInput, DType, Dispatch, Domain, Gradient, Lowering, Op, Operand, Shape,
+    ShapeError, Tape, TensorType, Window,
+};
+use crate::reference;
+
+/// Maximum over windows of (N, H, W, C); the padding never wins.
+#[derive(Clone, Debug)]
+pub enum MaxPool2d {
+    /// `x` → `y, indices`: the maxima, and for each the tap of the window (`kh · KW + kw`) where it first stands.
+    Forward {
+        /// The windows.
+        window: Window,
+    },
+    /// `dy, indices` → `dx`: the gradient goes to the pixels that won.
+    Backward {
+        /// The windows.
+        window: Window,
+        /// The shape of `x`.
+        input: Shape,
+    },
+}
+
+impl Op for MaxPool2d {
+    fn name(&self) -> &'static str {
+        "max_pool2d"
+    }
+
+    fn pass(&self) -> &'static str {
+        match self {
+            Self::Forward { .. } => "forward",
+            Self::Backward { .. } => "backward",
+        }
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, ShapeError> {
+        match self {
+            Self::Forward { window } => {
+                let y = Extents::of("max_pool2d", &inputs[0].shape, window)?.output();
+                let indices = TensorType {
+                    dtype: DType::U32,
+                    ..y.clone()
+                };
+                Ok(vec![y, indices])
+            }
+            Self::Backward { input, .. } => Ok(vec![TensorType::f32(input.clone())]),
+        }
+    }
+
+    fn lower(&self, inputs: &[TensorType], outputs: &[TensorType]) -> Lowering {
+        let (window, input) = match self {
+            Self::Forward { window } => (window, &inputs[0].shape),
+            Self::Backward { window, input } => (window, input),
+        };
+        let extents = Extents::of("max_pool2d", input, window).expect("the shapes were inferred");
+        let lanes = extents.lanes();
+        let mut constants = extents.constants(window);
+        constants.push(("DH", window.dilation[0].into()));
+        constants.push(("DW", window.dilation[1].into()));
+        let taps = window.kernel[0] * window.kernel[1];
+        let (entry, operands, loop_trips) = match self {
+            Self::Forward { .. } => (
+                ["forward", "forward_vec4"],
+                vec![Operand::Input(0), Operand::Output(0), Operand::Output(1)],
+                extents.forward_trips(window),
+            ),
+            Self::Backward { .. } => (
+                ["backward", "backward_vec4"],
+                vec![Operand::Input(0), Operand::Input(1), Operand::Output(0)],
+                extents.backward_trips(window),
+            ),
+        };
+        Lowering::one(Dispatch {
+            shader: "max_pool2d",
+            entry: entry[usize::from(lanes == 4)],
+            constants,
+            operands,
+            invocations: outputs[0].elements() / lanes,
+            loop_trips,
+            flops: (extents.output().elements() * taps) as u64,
+        })
+    }
+
+    fn gradient(&self, tape: &mut Tape<'_>) -> Gradient {
+        match self {
+            Self::Forward { window } => {
+                let input = tape.graph.shape(tape.inputs[0]).clone();
+                Gradient::Of(vec![tape.dy[0].map(|dy| {
+                    tape.graph.one(
+                        Self::Backward {
+                            window: *window,
+                            input,
+                        },
+                        &[dy, tape.outputs[1]],
+                    )
+                })])
+            }
+            Self::Backward { .. } => Gradient::None("second derivatives are not built"),
+        }
+    }
+
+    fn reference(&self, inputs: &[Array]) -> Vec<Array> {
+        match self {
+            Self::Forward { window } => reference::max_pool2d::forward(&inputs[0], window),
+            Self::Backward { window, input } => vec![reference::max_pool2d::backward(
+                &inputs[0], &inputs[1], input, window,
+            )],
+        }
+    }
+}
+
+/// All kinds of windows, with and without dilation; channels with and without `vec4`s.
+pub fn cases() -> Vec<Case> {
+    let dilated = |kernel: [usize; 2], stride: [usize; 2], padding, dilation| Window {
+        kernel,
+        stride,
+        padding,
+        dilation,
+    };
+    let mut list = pooling::cases();
+    list.push(([2, 9, 8, 3], dilated([3, 2], [1, 2], [2, 1], [2, 3])));
+    list.push(([2, 10, 9, 4], dilated([2, 3], [2, 1], [1, 0], [3, 2])));
+    list.into_iter()
+        .map(|(shape, window)| {
+            Case::new(
+                MaxPool2d::Forward { window },
+                vec![CaseInput::floats(shape, Domain::Distinct)],
+            )
+        })
+        .collect()
+}

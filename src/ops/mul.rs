@@ -1,0 +1,55 @@
+//! `y = a · b`, element by element.
+
+use super::elementwise;
+use crate::graph::{Array, Case, CaseInput, Gradient, Lowering, Op, ShapeError, Tape, TensorType};
+use crate::reference;
+
+/// The product of two tensors of one shape.
+#[derive(Clone, Copy, Debug)]
+pub struct Mul;
+
+impl Op for Mul {
+    fn name(&self) -> &'static str {
+        "mul"
+    }
+
+    fn pass(&self) -> &'static str {
+        "forward"
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, ShapeError> {
+        elementwise::same_shape("mul", inputs)
+    }
+
+    fn lower(&self, inputs: &[TensorType], _: &[TensorType]) -> Lowering {
+        elementwise::kernel("mul", "forward", inputs[0].elements(), 2, 1)
+    }
+
+    fn gradient(&self, tape: &mut Tape<'_>) -> Gradient {
+        let Some(dy) = tape.dy[0] else {
+            return Gradient::Of(vec![None, None]);
+        };
+        let (a, b) = (tape.inputs[0], tape.inputs[1]);
+        Gradient::Of(vec![
+            tape.wanted[0].then(|| tape.graph.one(Self, &[dy, b])),
+            tape.wanted[1].then(|| tape.graph.one(Self, &[dy, a])),
+        ])
+    }
+
+    fn reference(&self, inputs: &[Array]) -> Vec<Array> {
+        vec![reference::mul::forward(&inputs[0], &inputs[1])]
+    }
+}
+
+/// Shapes with and without a ragged last `vec4`, below and beyond a workgroup.
+pub fn cases() -> Vec<Case> {
+    elementwise::SIZES
+        .iter()
+        .map(|&size| {
+            Case::new(
+                Mul,
+                vec![CaseInput::normal([size]), CaseInput::normal([size])],
+            )
+        })
+        .collect()
+}

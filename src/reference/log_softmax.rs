@@ -1,0 +1,41 @@
+//! `y = x − log Σ exp(x)` over the innermost axis.
+
+use crate::graph::Array;
+
+/// `y[r, c] = x[r, c] − m − log Σ_i exp(x[r, i] − m)` with the row's maximum `m`
+pub fn forward(x: &Array) -> Array {
+    let (rows, columns) = (x.shape.rows(), x.shape.last());
+    let mut y = Array::zeros(x.shape.clone());
+    for row in 0..rows {
+        let at = |column: usize| x.data[row * columns + column];
+        let mut maximum = at(0);
+        for column in 0..columns {
+            maximum = maximum.max(at(column));
+        }
+        let mut sum = 0.0;
+        for column in 0..columns {
+            sum += (at(column) - maximum).exp();
+        }
+        for column in 0..columns {
+            y.data[row * columns + column] = at(column) - maximum - sum.ln();
+        }
+    }
+    y
+}
+
+/// `dx[r, c] = dy[r, c] − exp(y[r, c]) · Σ_i dy[r, i]`
+pub fn backward(y: &Array, dy: &Array) -> Array {
+    let (rows, columns) = (y.shape.rows(), y.shape.last());
+    let mut dx = Array::zeros(y.shape.clone());
+    for row in 0..rows {
+        let mut sum = 0.0;
+        for column in 0..columns {
+            sum += dy.data[row * columns + column];
+        }
+        for column in 0..columns {
+            let i = row * columns + column;
+            dx.data[i] = dy.data[i] - y.data[i].exp() * sum;
+        }
+    }
+    dx
+}
