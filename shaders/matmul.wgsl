@@ -14,10 +14,10 @@ const SPLITS: u32 = 1u;
 const TRANSPOSE_A: bool = false;
 const TRANSPOSE_B: bool = false;
 
-// Rounded up, so that no entry point divides by zero, used or not.
-const N4: u32 = (N + 3u) / 4u;
-const M4: u32 = (M + 3u) / 4u;
-const K4: u32 = (K + 3u) / 4u;
+// At least 1, so that the entry points for vec4s are valid where they are not used.
+const N4: u32 = max(N / 4u, 1u);
+const M4: u32 = max(M / 4u, 1u);
+const K4: u32 = max(K / 4u, 1u);
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<f32>;

@@ -10,8 +10,7 @@ const INNER: u32 = 4u;
 const CHUNK: u32 = 64u;
 const SCALE: f32 = 1.0;
 
-// Rounded up, so that no entry point divides by zero, used or not.
-const INNER4: u32 = (INNER + 3u) / 4u;
+const INNER4: u32 = max(INNER / 4u, 1u);
 const CHUNKS: u32 = (REDUCED + CHUNK - 1u) / CHUNK;
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;

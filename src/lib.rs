@@ -3,8 +3,10 @@
 pub mod config;
 pub mod data;
 pub mod error;
+pub mod gpu;
 pub mod graph;
 pub mod ops;
+pub mod plan;
 pub mod reference;
 pub mod rng;
 pub mod wgsl;

@@ -1,1 +1,397 @@
-//! Configuration.
+//! The configuration: TOML text in, a checked and fully resolved [`Config`] out.
+//!
+//! ```text
+//! text ─→ tree (places kept) ─→ overrides ─→ sections, layers ─→ Config
+//!                 └──────────── every mistake ──────────────────→ report
+//! ```
+//!
+//! All mistakes of a file are reported at once, each with its place, what was expected and one suggestion. What is not in the
+//! file has its default from [`keys`], where the whole grammar stands as data. After this room nothing is optional that the
+//! program must know, and no later stage asks the text again; it only points at it ([`Config::error_at`]).
+
+use std::io::Read;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Diagnostic, Error, Result, SourceErrors};
+
+pub mod keys;
+mod layers;
+mod overrides;
+mod reader;
+mod report;
+mod sections;
+mod suggest;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod value;
+mod write;
+
+/// The largest configuration that is read, in bytes.
+pub const MAX_BYTES: usize = 1 << 20;
+
+/// The most layers a network may have.
+pub const MAX_LAYERS: usize = 4096;
+
+/// The networks that come with the program: file name and text.
+pub static SHIPPED: [(&str, &str); 3] = [
+    ("digits.toml", include_str!("../../assets/nets/digits.toml")),
+    (
+        "mnist-mlp.toml",
+        include_str!("../../assets/nets/mnist-mlp.toml"),
+    ),
+    (
+        "mnist-cnn.toml",
+        include_str!("../../assets/nets/mnist-cnn.toml"),
+    ),
+];
+
+/// A checked configuration in which every default is filled in.
+///
+/// Two are equal when they say the same: the source text and the layers' places in it do not count.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `name`: what the run is called; its folder carries the name. Default: the file's name without `.toml`.
+    pub name: String,
+    /// `seed`: the number all randomness comes from (initial weights, shuffling, split). Default 0.
+    pub seed: u64,
+    /// `[data]`: what is learned from.
+    pub data: Data,
+    /// `[train]`: how long and on what loss.
+    pub train: Train,
+    /// `[optimizer]`: how the weights move.
+    pub optimizer: Optimizer,
+    /// `[[layer]]`, in order: at least one.
+    pub layers: Vec<Layer>,
+    /// The text all this was read from.
+    pub source: Source,
+}
+
+impl PartialEq for Config {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.seed == other.seed
+            && self.data == other.data
+            && self.train == other.train
+            && self.optimizer == other.optimizer
+            && self.layers == other.layers
+    }
+}
+
+/// A text and the name it is shown under.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// What stands before line and column: a path.
+    pub name: String,
+    /// The text.
+    pub text: String,
+}
+
+/// `[data]`: what is learned from and how pixels become numbers: `x = (pixel / divide_by - mean) / std`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Data {
+    /// `source`: where samples come from. Default: `idx` when `path` is given, else the key is required.
+    pub source: DataSource,
+    /// `path`: the folder of the IDX files, relative to the working directory. May be missing: the command line can give it.
+    pub path: Option<PathBuf>,
+    /// `validation`: the fraction of the training samples held back for validation, 0 <= f < 1. Default 0.
+    pub validation: f64,
+    /// `split`: which samples are held back. Default `tail`.
+    pub split: Split,
+    /// `divide_by`: pixels (0 to 255) are divided by this. Default 255; 240 for the digits, whose PNG holds 0 to 240.
+    pub divide_by: f64,
+    /// `mean`: subtracted after the division; one for all channels or one for each. Default: nothing is subtracted.
+    pub mean: Option<Vec<f64>>,
+    /// `std`: divided by after the subtraction; one for all channels or one for each, above 0. Default: no division.
+    pub std: Option<Vec<f64>>,
+}
+
+/// Where samples come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataSource {
+    /// `digits`: the 8x8 handwritten digits inside the program.
+    Digits,
+    /// `idx`: IDX files, the format of MNIST.
+    Idx,
+}
+
+/// Which training samples are held back for validation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Split {
+    /// `tail`: the last ones of the training file, before any shuffling, as Keras' `validation_split`.
+    Tail,
+    /// `random`: drawn with the seed.
+    Random,
+    /// `stratified`: drawn with the seed, the same fraction of every class.
+    Stratified,
+}
+
+/// `[train]`: how long and on what loss.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Train {
+    /// `batch`: samples per step, 1 to 65536. Default 32.
+    pub batch: usize,
+    /// `epochs` or `steps`, not both: how long. Default: one epoch.
+    pub length: Length,
+    /// `shuffle`: a new order of the training samples every epoch. Default true.
+    pub shuffle: bool,
+    /// `loss`, and `label_smoothing` with it: what is made small.
+    pub loss: Loss,
+}
+
+/// How long a training lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Length {
+    /// `epochs`: passes over the training samples, at least 1.
+    Epochs(u32),
+    /// `steps`: batches, at least 1.
+    Steps(u32),
+}
+
+/// What training makes small.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Loss {
+    /// `cross_entropy` of logits: softmax is part of it. The default.
+    CrossEntropy {
+        /// `label_smoothing`: the share of each target that is spread over all classes, 0 <= x < 1. Default 0.
+        label_smoothing: f64,
+    },
+    /// `mse`: the mean of the squared differences to the one-hot target.
+    Mse,
+}
+
+/// `[optimizer]`: how the weights move, by its `kind`. Formulas are PyTorch's.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Optimizer {
+    /// `sgd`: gradient descent, plain or with momentum.
+    Sgd(Sgd),
+    /// `adam`: weight decay is added to the gradient.
+    Adam(Adam),
+    /// `adamw`: weight decay acts on the weights, apart from the gradient.
+    AdamW(Adam),
+}
+
+/// The numbers of `sgd`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sgd {
+    /// `learning_rate`: above 0. Default 0.01.
+    pub learning_rate: f64,
+    /// `momentum`: 0 <= m < 1. Default 0.
+    pub momentum: f64,
+    /// `nesterov`: look ahead along the momentum, which must be above 0. Default false.
+    pub nesterov: bool,
+    /// `weight_decay`: at least 0. Default 0.
+    pub weight_decay: f64,
+}
+
+/// The numbers of `adam` and `adamw`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Adam {
+    /// `learning_rate`: above 0. Default 0.001.
+    pub learning_rate: f64,
+    /// `beta1`: memory of the mean of gradients, 0 <= b < 1. Default 0.9.
+    pub beta1: f64,
+    /// `beta2`: memory of the mean of squared gradients, 0 <= b < 1. Default 0.999.
+    pub beta2: f64,
+    /// `epsilon`: above 0, added to the root of the second moment. Default 1e-8.
+    pub epsilon: f64,
+    /// `weight_decay`: at least 0. Default 0 for `adam`, 0.01 for `adamw`.
+    pub weight_decay: f64,
+}
+
+/// One `[[layer]]`. Two are equal when they say the same, wherever they stand.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    /// `name`: unique among the layers, letters, digits, `_` and `-`, not digits alone. Default: what the layer is and its
+    /// number among those (`conv1`, `dense2`; both kinds of pooling are `pool`).
+    pub name: String,
+    /// The bytes of the source text that stand for the layer: its `kind = "…"`, for messages.
+    pub span: Range<usize>,
+    /// `kind` and the keys of that kind.
+    pub kind: LayerKind,
+}
+
+impl PartialEq for Layer {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.kind == other.kind
+    }
+}
+
+/// What a layer does. Sizes written as one number count for height and width: `[height, width]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LayerKind {
+    /// `conv2d`.
+    Conv2d(Conv2d),
+    /// `max_pool2d`: the largest of every window.
+    MaxPool2d(Pool2d),
+    /// `avg_pool2d`: the mean of every window.
+    AvgPool2d(Pool2d),
+    /// `dense`: every output from every input.
+    Dense(Dense),
+    /// `flatten`: height, width and channels become one row of features.
+    Flatten,
+    /// `relu`, `sigmoid`, `tanh` as layers of their own.
+    Activation(Activation),
+    /// `softmax` over the features.
+    Softmax,
+    /// `log_softmax` over the features.
+    LogSoftmax,
+}
+
+/// A two-dimensional convolution, with PyTorch's meaning of every number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conv2d {
+    /// `out_channels`: how many filters. Required.
+    pub out_channels: usize,
+    /// `kernel`: window in pixels. Required.
+    pub kernel: [usize; 2],
+    /// `stride`: pixels from window to window. Default 1.
+    pub stride: [usize; 2],
+    /// `padding`: zeros on every side, in pixels. Default 0.
+    pub padding: [usize; 2],
+    /// `dilation`: pixels from tap to tap. Default 1.
+    pub dilation: [usize; 2],
+    /// `groups`: independent groups of channels; divides `out_channels`. Default 1.
+    pub groups: usize,
+    /// `bias`: add a learned number per channel. Default true.
+    pub bias: bool,
+    /// `activation`: what is applied to the result. Default none.
+    pub activation: Option<Activation>,
+}
+
+/// The window of a pooling layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pool2d {
+    /// `kernel`: window in pixels. Required.
+    pub kernel: [usize; 2],
+    /// `stride`: pixels from window to window. Default: the kernel, so that windows do not overlap.
+    pub stride: [usize; 2],
+    /// `padding`: pixels on every side, at most half the kernel. Default 0.
+    pub padding: [usize; 2],
+}
+
+/// A fully connected layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dense {
+    /// `out_features`: how many outputs. Required.
+    pub out_features: usize,
+    /// `bias`: add a learned number per output. Default true.
+    pub bias: bool,
+    /// `activation`: what is applied to the result. Default none.
+    pub activation: Option<Activation>,
+}
+
+/// A function applied to every element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// `relu`: max(x, 0).
+    Relu,
+    /// `sigmoid`: 1 / (1 + e^-x).
+    Sigmoid,
+    /// `tanh`.
+    Tanh,
+}
+
+/// Read and check the file at `path`.
+///
+/// `overrides` are the command line's `--set` texts, `key.path=value`: `train.epochs=3`, `optimizer.kind=adam`. The value is
+/// TOML, or else taken as plain text. Layers are counted from 1 or called by name: `layer.2.out_features=64`,
+/// `layer.dense1.out_features=64`. They are applied before anything is checked. Setting one of `train.epochs` and
+/// `train.steps` puts aside the other one of the file.
+///
+/// # Errors
+/// The file cannot be read, is larger than [`MAX_BYTES`], or holds mistakes: then all of them.
+pub fn load(path: &Path, overrides: &[String]) -> Result<Config> {
+    let name = path.display().to_string();
+    let file = std::fs::File::open(path).map_err(|e| Error::io(path, "open", e))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| Error::io(path, "read", e))?;
+    if bytes.len() > MAX_BYTES {
+        return Err(too_large(&name));
+    }
+    let text = String::from_utf8(bytes).map_err(|e| not_utf8(&name, &e))?;
+    parse(&name, &text, overrides)
+}
+
+/// Check `text`; `name` is what it is shown under, and its stem the default name of the run. For the rest see [`load`].
+///
+/// # Errors
+/// The text is larger than [`MAX_BYTES`] or holds mistakes: all of them together. Mistakes in `overrides` come alone, with the
+/// overrides as the text they stand in.
+pub fn parse(name: &str, text: &str, overrides: &[String]) -> Result<Config> {
+    if text.len() > MAX_BYTES {
+        return Err(too_large(name));
+    }
+    let mut report = report::Report::new(name, text, overrides);
+    let read = tree::parse(text, &mut report).map(|mut root| {
+        overrides::apply(&mut root, overrides, &mut report);
+        sections::config(&root, &mut report)
+    });
+    let source = Source {
+        name: name.to_owned(),
+        text: text.to_owned(),
+    };
+    match (report.finish(), read) {
+        (None, Some(config)) => Ok(Config { source, ..config }),
+        (Some(error), _) => Err(error),
+        (None, None) => unreachable!("a text that could not be parsed has left a mistake"),
+    }
+}
+
+impl Config {
+    /// The configuration as TOML with every default written out. Parsed again it gives an equal configuration.
+    pub fn to_toml(&self) -> String {
+        write::config(self)
+    }
+
+    /// The error for something that only a later stage can see, such as shapes that do not fit, at `span` of the source
+    /// (mostly a [`Layer::span`]): what is wrong, a few words to draw under the place, and what to do.
+    pub fn error_at(
+        &self,
+        span: &Range<usize>,
+        message: impl Into<String>,
+        label: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Error {
+        let diagnostic = Diagnostic {
+            message: message.into(),
+            span: span.clone(),
+            label: label.into(),
+            help: help.into(),
+        };
+        source_error(&self.source.name, &self.source.text, vec![diagnostic])
+    }
+}
+
+fn source_error(name: &str, text: &str, diagnostics: Vec<Diagnostic>) -> Error {
+    Error::Source(Box::new(SourceErrors {
+        name: name.to_owned(),
+        text: text.to_owned(),
+        diagnostics,
+    }))
+}
+
+fn too_large(name: &str) -> Error {
+    Error::usage(
+        format!(
+            "{name}: larger than {} KiB, which no configuration is",
+            MAX_BYTES >> 10
+        ),
+        "give the TOML file that describes the network; samples are given with `path` in [data]",
+    )
+}
+
+fn not_utf8(name: &str, error: &std::string::FromUtf8Error) -> Error {
+    let start = error.utf8_error().valid_up_to();
+    let text = String::from_utf8_lossy(error.as_bytes());
+    let diagnostic = Diagnostic {
+        message: "this is not UTF-8 text".to_owned(),
+        span: start..start + char::REPLACEMENT_CHARACTER.len_utf8(),
+        label: "from here".to_owned(),
+        help: "save the file as UTF-8".to_owned(),
+    };
+    source_error(name, &text, vec![diagnostic])
+}

@@ -153,6 +153,9 @@ pub struct Dispatch {
     pub flops: u64,
 }
 
+/// Loop iterations of one invocation, at most: Mesa up to 25.0 silently leaves all loops after 65,535.
+pub const MAX_LOOP_TRIPS: usize = 60_000;
+
 /// A set of inputs that proves an op: shapes, and what the numbers may be.
 #[derive(Clone, Debug)]
 pub struct Case {

@@ -8,6 +8,7 @@ pub mod add;
 pub mod add_bias;
 pub mod avg_pool2d;
 pub mod confusion_matrix;
+pub mod conv2d;
 pub mod count_correct;
 pub mod cross_entropy;
 mod elementwise;
@@ -65,6 +66,7 @@ registry![
     add_bias,
     avg_pool2d,
     confusion_matrix,
+    conv2d,
     count_correct,
     cross_entropy,
     log_softmax,

@@ -7,6 +7,7 @@ pub mod add;
 pub mod add_bias;
 pub mod avg_pool2d;
 pub mod confusion_matrix;
+pub mod conv2d;
 pub mod count_correct;
 pub mod cross_entropy;
 pub mod log_softmax;

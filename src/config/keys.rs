@@ -1,0 +1,340 @@
+//! The grammar as data: every key with what it takes, its default and its meaning. The reader checks against these tables and
+//! a description of the format for editors can be made from them.
+
+use super::{Activation, DataSource, Split};
+
+/// A key of a table.
+#[derive(Debug)]
+pub struct Key {
+    /// How it is written.
+    pub name: &'static str,
+    /// What values it takes.
+    pub takes: Takes,
+    /// What counts when it is not there.
+    pub default: Fallback,
+    /// What it means, with its unit.
+    pub doc: &'static str,
+}
+
+/// What values a key takes.
+#[derive(Clone, Copy, Debug)]
+pub enum Takes {
+    /// A string.
+    Text,
+    /// `true` or `false`.
+    Bool,
+    /// A whole number from the first to the second.
+    Int(u64, u64),
+    /// The same, or two of them: `[height, width]`.
+    Size(u64, u64),
+    /// A number.
+    Float(&'static Bounds),
+    /// A number or a list of numbers, one per channel.
+    Floats(&'static Bounds),
+    /// One of a few words.
+    Choice(fn() -> Vec<&'static str>),
+    /// A table of its own.
+    Table,
+    /// A list of tables.
+    Tables,
+}
+
+/// What counts when a key is not there.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Fallback {
+    /// It must be there.
+    Required,
+    /// This whole number.
+    Int(u64),
+    /// This number.
+    Float(f64),
+    /// This truth value.
+    Bool(bool),
+    /// This word.
+    Word(&'static str),
+    /// It depends: a rule in words.
+    Rule(&'static str),
+}
+
+/// The numbers that are allowed, both ends included.
+#[derive(Debug)]
+pub struct Bounds {
+    /// The smallest.
+    pub min: f64,
+    /// The largest.
+    pub max: f64,
+    /// How a message says it.
+    pub words: &'static str,
+}
+
+/// The keys that one `kind` of a table has.
+#[derive(Debug)]
+pub struct Variant {
+    /// The value of `kind`.
+    pub kind: &'static str,
+    /// Its own keys.
+    pub keys: &'static [Key],
+}
+
+/// A table whose keys depend on its `kind`.
+#[derive(Debug)]
+pub struct Family {
+    /// Keys that all kinds have.
+    pub common: &'static [Key],
+    /// The kinds.
+    pub variants: &'static [Variant],
+}
+
+/// A value written as one of a few words.
+pub trait Choice: Copy + PartialEq + 'static {
+    /// Every word and what it stands for.
+    const ALL: &'static [(&'static str, Self)];
+
+    /// The word for a value.
+    fn word(self) -> &'static str {
+        let found = Self::ALL.iter().find(|(_, value)| *value == self);
+        found.map_or("", |(word, _)| word)
+    }
+}
+
+fn words<T: Choice>() -> Vec<&'static str> {
+    T::ALL.iter().map(|(word, _)| *word).collect()
+}
+
+impl Choice for DataSource {
+    const ALL: &'static [(&'static str, Self)] = &[("digits", Self::Digits), ("idx", Self::Idx)];
+}
+
+impl Choice for Split {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("tail", Self::Tail),
+        ("random", Self::Random),
+        ("stratified", Self::Stratified),
+    ];
+}
+
+impl Choice for Option<Activation> {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("none", None),
+        ("relu", Some(Activation::Relu)),
+        ("sigmoid", Some(Activation::Sigmoid)),
+        ("tanh", Some(Activation::Tanh)),
+    ];
+}
+
+/// The two losses, by name only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LossWord {
+    CrossEntropy,
+    Mse,
+}
+
+impl Choice for LossWord {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("cross_entropy", Self::CrossEntropy), ("mse", Self::Mse)];
+}
+
+// Bounds are those of f32, in which the GPU computes: what would round to 0, to 1 or to infinity there is refused here.
+static ANY: Bounds = Bounds {
+    min: f32::MIN as f64,
+    max: f32::MAX as f64,
+    words: "a number",
+};
+static POSITIVE: Bounds = Bounds {
+    min: f32::MIN_POSITIVE as f64,
+    max: f32::MAX as f64,
+    words: "a number above 0",
+};
+static NOT_NEGATIVE: Bounds = Bounds {
+    min: 0.0,
+    max: f32::MAX as f64,
+    words: "a number of at least 0",
+};
+static BELOW_ONE: Bounds = Bounds {
+    min: 0.0,
+    max: 1.0 - f32::EPSILON as f64 / 2.0,
+    words: "a number of at least 0 and below 1",
+};
+
+const MAX_WIDTH: u64 = 1 << 20;
+const MAX_WINDOW: u64 = 1024;
+
+const fn key(name: &'static str, takes: Takes, default: Fallback, doc: &'static str) -> Key {
+    Key {
+        name,
+        takes,
+        default,
+        doc,
+    }
+}
+
+use Fallback::{Bool, Float, Int, Required, Rule, Word};
+
+/// The top of the file.
+#[rustfmt::skip]
+pub static TOP: &[Key] = &[
+    key("name", Takes::Text, Rule("the file's name without .toml"), "name of the run and of its folder"),
+    key("seed", Takes::Int(0, u64::MAX), Int(0), "the number all randomness comes from"),
+    key("data", Takes::Table, Required, "what is learned from"),
+    key("train", Takes::Table, Rule("all its defaults"), "how long and on what loss"),
+    key("optimizer", Takes::Table, Required, "how the weights move"),
+    key("layer", Takes::Tables, Required, "the network, layer by layer"),
+];
+
+/// `[data]`.
+#[rustfmt::skip]
+pub static DATA: &[Key] = &[
+    key("source", Takes::Choice(words::<DataSource>), Rule("idx when path is given, else required"), "where samples come from"),
+    key("path", Takes::Text, Rule("given on the command line"), "folder of the IDX files"),
+    key("validation", Takes::Float(&BELOW_ONE), Float(0.0), "fraction of the training samples held back for validation"),
+    key("split", Takes::Choice(words::<Split>), Word("tail"), "which samples are held back: the last, random ones, or the same share of every class"),
+    key("divide_by", Takes::Float(&POSITIVE), Rule("255; 240 for digits"), "pixels are divided by this"),
+    key("mean", Takes::Floats(&ANY), Rule("nothing is subtracted"), "subtracted after the division, for all channels or for each"),
+    key("std", Takes::Floats(&POSITIVE), Rule("no division"), "divided by after the subtraction, for all channels or for each"),
+];
+
+/// `[train]`.
+#[rustfmt::skip]
+pub static TRAIN: &[Key] = &[
+    key("batch", Takes::Int(1, 65536), Int(32), "samples per step"),
+    key("epochs", Takes::Int(1, u32::MAX as u64), Rule("1, unless steps is given"), "passes over the training samples"),
+    key("steps", Takes::Int(1, u32::MAX as u64), Rule("as epochs says"), "batches to train on, in place of epochs"),
+    key("shuffle", Takes::Bool, Bool(true), "a new order of the samples every epoch"),
+    key("loss", Takes::Choice(words::<LossWord>), Word("cross_entropy"), "what is made small; cross_entropy applies softmax itself"),
+    key("label_smoothing", Takes::Float(&BELOW_ONE), Float(0.0), "share of each target spread over all classes, for cross_entropy"),
+];
+
+#[rustfmt::skip]
+const fn learning_rate(default: f64) -> Key {
+    key("learning_rate", Takes::Float(&POSITIVE), Float(default), "step size")
+}
+
+#[rustfmt::skip]
+const fn weight_decay(default: f64) -> Key {
+    key("weight_decay", Takes::Float(&NOT_NEGATIVE), Float(default), "pull of the weights towards 0")
+}
+
+#[rustfmt::skip]
+const BETA1: Key = key("beta1", Takes::Float(&BELOW_ONE), Float(0.9), "memory of the mean of gradients");
+#[rustfmt::skip]
+const BETA2: Key = key("beta2", Takes::Float(&BELOW_ONE), Float(0.999), "memory of the mean of squared gradients");
+#[rustfmt::skip]
+const EPSILON: Key = key("epsilon", Takes::Float(&POSITIVE), Float(1e-8), "added to the root of the second moment");
+
+fn optimizer_kinds() -> Vec<&'static str> {
+    OPTIMIZER.variants.iter().map(|v| v.kind).collect()
+}
+
+fn layer_kinds() -> Vec<&'static str> {
+    LAYER.variants.iter().map(|v| v.kind).collect()
+}
+
+/// `[optimizer]`.
+#[rustfmt::skip]
+pub static OPTIMIZER: Family = Family {
+    common: &[
+        key("kind", Takes::Choice(optimizer_kinds), Required, "which optimizer"),
+    ],
+    variants: &[
+        Variant { kind: "sgd", keys: &[
+            learning_rate(0.01),
+            key("momentum", Takes::Float(&BELOW_ONE), Float(0.0), "share of the last step that is kept"),
+            key("nesterov", Takes::Bool, Bool(false), "look ahead along the momentum"),
+            weight_decay(0.0),
+        ] },
+        Variant { kind: "adam", keys: &[learning_rate(0.001), BETA1, BETA2, EPSILON, weight_decay(0.0)] },
+        Variant { kind: "adamw", keys: &[learning_rate(0.001), BETA1, BETA2, EPSILON, weight_decay(0.01)] },
+    ],
+};
+
+#[rustfmt::skip]
+const BIAS: Key = key("bias", Takes::Bool, Bool(true), "add a learned number to every output channel");
+#[rustfmt::skip]
+const ACTIVATION: Key = key("activation", Takes::Choice(words::<Option<Activation>>), Word("none"), "applied to the result");
+#[rustfmt::skip]
+const KERNEL: Key = key("kernel", Takes::Size(1, MAX_WINDOW), Required, "window in pixels");
+#[rustfmt::skip]
+const POOL: &[Key] = &[
+    KERNEL,
+    key("stride", Takes::Size(1, MAX_WINDOW), Rule("the kernel"), "pixels from window to window"),
+    key("padding", Takes::Size(0, MAX_WINDOW), Int(0), "pixels on every side, at most half the kernel"),
+];
+
+/// `[[layer]]`.
+#[rustfmt::skip]
+pub static LAYER: Family = Family {
+    common: &[
+        key("kind", Takes::Choice(layer_kinds), Required, "what the layer does"),
+        key("name", Takes::Text, Rule("what it is and its number among those, as conv1"), "unique name of letters, digits, _ and -"),
+    ],
+    variants: &[
+        Variant { kind: "conv2d", keys: &[
+            key("out_channels", Takes::Int(1, MAX_WIDTH), Required, "how many filters"),
+            KERNEL,
+            key("stride", Takes::Size(1, MAX_WINDOW), Int(1), "pixels from window to window"),
+            key("padding", Takes::Size(0, MAX_WINDOW), Int(0), "zeros on every side, in pixels"),
+            key("dilation", Takes::Size(1, MAX_WINDOW), Int(1), "pixels from tap to tap"),
+            key("groups", Takes::Int(1, MAX_WIDTH), Int(1), "independent groups of channels, divides out_channels"),
+            BIAS,
+            ACTIVATION,
+        ] },
+        Variant { kind: "max_pool2d", keys: POOL },
+        Variant { kind: "avg_pool2d", keys: POOL },
+        Variant { kind: "dense", keys: &[
+            key("out_features", Takes::Int(1, MAX_WIDTH), Required, "how many outputs"),
+            BIAS,
+            ACTIVATION,
+        ] },
+        Variant { kind: "flatten", keys: &[] },
+        Variant { kind: "relu", keys: &[] },
+        Variant { kind: "sigmoid", keys: &[] },
+        Variant { kind: "tanh", keys: &[] },
+        Variant { kind: "softmax", keys: &[] },
+        Variant { kind: "log_softmax", keys: &[] },
+    ],
+};
+
+impl Family {
+    /// All keys of all kinds.
+    pub fn keys(&self) -> impl Iterator<Item = &'static Key> + use<> {
+        let own = self.variants.iter().flat_map(|v| v.keys);
+        self.common.iter().chain(own)
+    }
+}
+
+/// The place where a key of this name may stand, as a message names it.
+pub(super) fn home(name: &str) -> Option<&'static str> {
+    let is = |key: &Key| key.name == name;
+    if TOP.iter().any(is) {
+        Some("the top of the file, before the first [table]")
+    } else if DATA.iter().any(is) {
+        Some("[data]")
+    } else if TRAIN.iter().any(is) {
+        Some("[train]")
+    } else if OPTIMIZER.keys().any(is) {
+        Some("[optimizer]")
+    } else if LAYER.keys().any(is) {
+        Some("a [[layer]]")
+    } else {
+        None
+    }
+}
+
+impl Takes {
+    /// What values these are, to follow "must be".
+    pub fn words(self) -> String {
+        match self {
+            Self::Text => "text in quotes".to_owned(),
+            Self::Bool => "true or false".to_owned(),
+            Self::Int(min, max) => format!("a whole number from {min} to {max}"),
+            Self::Size(min, max) => {
+                format!("a whole number from {min} to {max}, or two of them as [height, width]")
+            }
+            Self::Float(bounds) => bounds.words.to_owned(),
+            Self::Floats(bounds) => format!("{}, or a list of them", bounds.words),
+            Self::Choice(words) => format!("one of {}", words().join(", ")),
+            Self::Table => "a table".to_owned(),
+            Self::Tables => "a list of tables".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! The tables of the file, one function each, and what must hold between their keys.
+
+use super::keys::{self, LossWord};
+use super::layers;
+use super::reader::Section;
+use super::report::{Report, show};
+use super::suggest;
+use super::tree::{Node, Place, Table, Value};
+use super::{Adam, Config, Data, DataSource, Length, Loss, Optimizer, Sgd, Source, Split, Train};
+
+/// The configuration. When the report holds mistakes it is only fit to be thrown away.
+pub(super) fn config(root: &Table, report: &mut Report<'_>) -> Config {
+    let end = report.end();
+    let file = report.name().to_owned();
+    let mut top = Section::open(report, root, &end, "the top of the file", keys::TOP);
+    let seed = top.int("seed");
+    let name = name(&mut top, &file);
+    let data = data(report, root, &end);
+    let train = train(report, root, &end);
+    let optimizer = optimizer(report, root, &end);
+    let layers = layers::layers(report, root, &end);
+    if matches!(train.loss, Loss::CrossEntropy { .. }) {
+        layers::refuse_final_softmax(report, root, &layers);
+    }
+    Config {
+        name,
+        seed,
+        data,
+        train,
+        optimizer,
+        layers,
+        source: Source {
+            name: file,
+            text: String::new(),
+        },
+    }
+}
+
+fn name(top: &mut Section<'_, '_>, file: &str) -> String {
+    let Some(name) = top.text("name") else {
+        return default_name(file);
+    };
+    if let Some(reason) = unfit_name(&name) {
+        let message = format!("`name` {reason}, but is {:?}", show(&name));
+        let help = "it names the folder of the run: letters, digits, `-`, `_` and `.` are safe";
+        top.mistake_at("name", &message, "not a folder's name", help);
+    }
+    name
+}
+
+/// Characters that some file system does not take.
+fn unfit(c: char) -> bool {
+    c.is_control() || r#"/\<>:"|?*"#.contains(c)
+}
+
+/// Why a name cannot be that of a folder everywhere.
+fn unfit_name(name: &str) -> Option<&'static str> {
+    const LONGEST: usize = 100;
+    const TAKEN: [&str; 4] = ["con", "prn", "aux", "nul"];
+    let stem = name.split('.').next().unwrap_or("").to_lowercase();
+    let port = ["com", "lpt"].iter().any(|p| {
+        let number = stem.strip_prefix(p);
+        number.is_some_and(|n| n.len() == 1 && n.chars().all(|c| c.is_ascii_digit()))
+    });
+    if name.is_empty() {
+        Some("must not be empty")
+    } else if name.contains(unfit) {
+        Some("must not contain separators, control characters or any of < > : \" | ? *")
+    } else if name.starts_with(['.', ' ', '-']) {
+        Some("must not begin with a dot, a space or a dash")
+    } else if name.ends_with(['.', ' ']) {
+        Some("must not end with a dot or a space")
+    } else if name.len() > LONGEST {
+        Some("must not be longer than 100 bytes")
+    } else if port || TAKEN.contains(&stem.as_str()) {
+        Some("must not be a device of Windows")
+    } else {
+        None
+    }
+}
+
+/// The file's name without folders and `.toml`, made fit.
+fn default_name(file: &str) -> String {
+    let base = file.rsplit(['/', '\\']).next().unwrap_or("");
+    let stem = base.strip_suffix(".toml").unwrap_or(base);
+    let fit: String = stem
+        .trim_start_matches(['.', ' ', '-'])
+        .trim_end_matches(['.', ' '])
+        .chars()
+        .map(|c| if unfit(c) { '-' } else { c })
+        .collect();
+    match unfit_name(&fit) {
+        None => fit,
+        Some(_) => "run".to_owned(),
+    }
+}
+
+/// A table of the top level and the place of what it lacks. `None`: it is not there, or is no table, which is reported.
+fn table<'t>(report: &mut Report<'_>, root: &'t Table, name: &str) -> Option<(&'t Table, Place)> {
+    match &root.get(name)?.node {
+        Node {
+            value: Value::Table(table),
+            place,
+        } => Some((table, place.clone())),
+        node => {
+            report.mistake(
+                &node.place,
+                format!("`{name}` must be a table"),
+                format!("this is {}", node.value.what()),
+                format!("write [{name}] on a line of its own and its keys below"),
+            );
+            None
+        }
+    }
+}
+
+pub(super) fn missing_table(
+    report: &mut Report<'_>,
+    root: &Table,
+    end: &Place,
+    name: &str,
+    help: &str,
+) {
+    // A misspelt one has been reported as such.
+    let known = keys::TOP.iter().map(|k| k.name);
+    let mut entries = root.entries.iter().map(|e| e.key.as_str());
+    let misspelt = entries.any(|key| {
+        !known.clone().any(|k| k == key) && suggest::nearest(key, known.clone()) == Some(name)
+    });
+    if root.get(name).is_none() && !misspelt {
+        let brackets = if name == "layer" {
+            "[[layer]]"
+        } else {
+            &format!("[{name}]")
+        };
+        let message = format!("{brackets} is missing");
+        report.mistake(end, message, "the file ends here", help);
+    }
+}
+
+fn data(report: &mut Report<'_>, root: &Table, end: &Place) -> Data {
+    let empty = Table::default();
+    let found = table(report, root, "data");
+    if found.is_none() {
+        let help = "add [data] with source = \"idx\" or source = \"digits\"";
+        missing_table(report, root, end, "data", help);
+    }
+    let there = found.is_some();
+    let (table, place) = found.unwrap_or((&empty, end.clone()));
+    let mut s = Section::open(report, table, &place, "[data]", keys::DATA);
+    let path = s.text("path");
+    let given = s.given("source").is_some();
+    let source = s.choice::<DataSource>("source");
+    if there && !given && s.given("path").is_none() && s.sound("source") && s.sound("path") {
+        s.require("source");
+    }
+    if source == Some(DataSource::Digits) && s.given("path").is_some() {
+        s.mistake_at(
+            "path",
+            "`path` belongs to source idx, not digits",
+            "the digits are inside the program",
+            "remove `path`, or set source = \"idx\"",
+        );
+    }
+    if path.as_deref() == Some("") {
+        let help = "name a folder, or remove `path` and give the folder on the command line";
+        s.mistake_at("path", "`path` is empty", "no folder", help);
+    }
+    let source = source.unwrap_or(DataSource::Idx);
+    let by_source = match source {
+        DataSource::Digits => 240.0,
+        DataSource::Idx => 255.0,
+    };
+    let (mean, std) = (s.floats("mean"), s.floats("std"));
+    if let (Some(mean), Some(std)) = (&mean, &std)
+        && mean.len() > 1
+        && std.len() > 1
+        && mean.len() != std.len()
+    {
+        let message = format!(
+            "`std` has {} values, but `mean` has {}",
+            std.len(),
+            mean.len()
+        );
+        let help = "give both one value per channel, or one for all";
+        s.mistake_at("std", &message, "another number of channels", help);
+    }
+    Data {
+        source,
+        path: path.map(Into::into),
+        validation: s.float("validation"),
+        split: s.choice("split").unwrap_or(Split::Tail),
+        divide_by: s.float_if_given("divide_by").unwrap_or(by_source),
+        mean,
+        std,
+    }
+}
+
+fn train(report: &mut Report<'_>, root: &Table, end: &Place) -> Train {
+    let empty = Table::default();
+    let (table, place) = table(report, root, "train").unwrap_or((&empty, end.clone()));
+    let mut s = Section::open(report, table, &place, "[train]", keys::TRAIN);
+    let batch = s.count("batch");
+    let (epochs, steps) = (s.int_if_given("epochs"), s.int_if_given("steps"));
+    if s.given("epochs").is_some() && s.given("steps").is_some() {
+        s.mistake_at(
+            "steps",
+            "`steps` and `epochs` are both given",
+            "which one?",
+            "keep one: how long training lasts is counted in epochs or in steps",
+        );
+    }
+    let small = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+    let length = match steps {
+        Some(steps) => Length::Steps(small(steps)),
+        None => Length::Epochs(small(epochs.unwrap_or(1))),
+    };
+    let word = s.choice("loss").unwrap_or(LossWord::CrossEntropy);
+    let label_smoothing = s.float("label_smoothing");
+    let loss = match word {
+        LossWord::CrossEntropy => Loss::CrossEntropy { label_smoothing },
+        LossWord::Mse => {
+            s.mistake_at(
+                "label_smoothing",
+                "`label_smoothing` belongs to loss cross_entropy, not mse",
+                "not for mse",
+                "remove it, or set loss = \"cross_entropy\"",
+            );
+            Loss::Mse
+        }
+    };
+    Train {
+        batch,
+        length,
+        shuffle: s.bool("shuffle"),
+        loss,
+    }
+}
+
+fn optimizer(report: &mut Report<'_>, root: &Table, end: &Place) -> Optimizer {
+    let found = table(report, root, "optimizer");
+    let Some((table, place)) = found else {
+        let help = "add [optimizer] with kind = \"sgd\", \"adam\" or \"adamw\"";
+        missing_table(report, root, end, "optimizer", help);
+        return placeholder();
+    };
+    let (mut s, kind) =
+        Section::open_family(report, table, &place, "[optimizer]", &keys::OPTIMIZER);
+    match kind {
+        Some("sgd") => Optimizer::Sgd(sgd(&mut s)),
+        Some("adam") => Optimizer::Adam(adam(&mut s)),
+        Some("adamw") => Optimizer::AdamW(adam(&mut s)),
+        Some(kind) => unreachable!("{kind} has keys but is not read"),
+        None => placeholder(),
+    }
+}
+
+/// Stands in for an optimizer that was refused.
+fn placeholder() -> Optimizer {
+    Optimizer::Sgd(Sgd {
+        learning_rate: 0.01,
+        momentum: 0.0,
+        nesterov: false,
+        weight_decay: 0.0,
+    })
+}
+
+fn sgd(s: &mut Section<'_, '_>) -> Sgd {
+    let momentum = s.float_if_given("momentum");
+    let nesterov = s.bool("nesterov");
+    if nesterov && s.sound("momentum") && momentum.unwrap_or(0.0) == 0.0 {
+        s.mistake_at(
+            "nesterov",
+            "`nesterov` needs momentum above 0",
+            "nothing to look ahead along",
+            "add momentum = 0.9, or remove `nesterov`",
+        );
+    }
+    Sgd {
+        learning_rate: s.float("learning_rate"),
+        momentum: momentum.unwrap_or(0.0),
+        nesterov,
+        weight_decay: s.float("weight_decay"),
+    }
+}
+
+fn adam(s: &mut Section<'_, '_>) -> Adam {
+    Adam {
+        learning_rate: s.float("learning_rate"),
+        beta1: s.float("beta1"),
+        beta2: s.float("beta2"),
+        epsilon: s.float("epsilon"),
+        weight_decay: s.float("weight_decay"),
+    }
+}

@@ -1,0 +1,131 @@
+//! "Did you mean …?": the nearest known word, or what users of other libraries call it.
+
+/// Words from PyTorch, Keras and common speech, and ours for them. One that is not known at the place is skipped.
+#[rustfmt::skip]
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("activation_function", "activation"),
+    ("adamoptimizer", "adam"),
+    ("averagepooling2d", "avg_pool2d"),
+    ("avg_pool", "avg_pool2d"),
+    ("avgpool", "avg_pool2d"),
+    ("batch_size", "batch"),
+    ("categorical_crossentropy", "cross_entropy"),
+    ("ce", "cross_entropy"),
+    ("channels", "out_channels"),
+    ("conv", "conv2d"),
+    ("convolution", "conv2d"),
+    ("decay", "weight_decay"),
+    ("eps", "epsilon"),
+    ("fc", "dense"),
+    ("features", "out_features"),
+    ("filters", "out_channels"),
+    ("folder", "path"),
+    ("fully_connected", "dense"),
+    ("iterations", "steps"),
+    ("kernel_size", "kernel"),
+    ("linear", "dense"),
+    ("lr", "learning_rate"),
+    ("max_pool", "max_pool2d"),
+    ("maxpool", "max_pool2d"),
+    ("maxpooling2d", "max_pool2d"),
+    ("mnist", "idx"),
+    ("pool_size", "kernel"),
+    ("pool", "max_pool2d"),
+    ("scale", "divide_by"),
+    ("size", "kernel"),
+    ("sparse_categorical_crossentropy", "cross_entropy"),
+    ("strides", "stride"),
+    ("type", "kind"),
+    ("units", "out_features"),
+    ("use_bias", "bias"),
+    ("validation_split", "validation"),
+];
+
+/// Longer words than this are nobody's slip.
+const LONGEST: usize = 40;
+
+/// The one of `known` that `word` probably stands for.
+pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.chars().count() > LONGEST {
+        return None;
+    }
+    let word = word.to_lowercase().replace(['-', ' '], "_");
+    let known: Vec<&str> = known.into_iter().collect();
+    let ours = ELSEWHERE.iter().find(|(theirs, _)| *theirs == word);
+    if let Some((_, ours)) = ours
+        && let Some(found) = known.iter().find(|k| *k == ours)
+    {
+        return Some(found);
+    }
+    let allowed = |candidate: &str| match word.chars().count().min(candidate.chars().count()) {
+        0..=2 => 0,
+        3..=5 => 1,
+        6..=8 => 2,
+        _ => 3,
+    };
+    let length = word.chars().count();
+    known
+        .into_iter()
+        .filter(|candidate| candidate.chars().count().abs_diff(length) <= allowed(candidate))
+        .map(|candidate| (distance(&word, candidate), candidate))
+        .filter(|&(distance, candidate)| distance <= allowed(candidate))
+        .min_by_key(|&(distance, _)| distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// How many insertions, deletions, replacements and swaps of neighbours turn `a` into `b`.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut before = vec![0; b.len() + 1];
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut row = vec![i; b.len() + 1];
+        for j in 1..=b.len() {
+            let replaced = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            row[j] = replaced.min(last[j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                row[j] = row[j].min(before[j - 2] + 1);
+            }
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slips_of_the_finger_find_the_word() {
+        let known = ["epochs", "steps", "batch", "shuffle", "learning_rate"];
+        for (slip, meant) in [
+            ("epoch", Some("epochs")),
+            ("Epochs", Some("epochs")),
+            ("epcohs", Some("epochs")),
+            ("bacth", Some("batch")),
+            ("learning-rate", Some("learning_rate")),
+            ("leraning_rate", Some("learning_rate")),
+            ("lr", Some("learning_rate")),
+            ("batch_size", Some("batch")),
+            ("momentum", None),
+            ("", None),
+            ("kernel_size", None),
+        ] {
+            assert_eq!(nearest(slip, known), meant, "{slip}");
+        }
+    }
+
+    #[test]
+    fn distance_counts_edits() {
+        for (a, b, edits) in [
+            ("", "", 0),
+            ("", "ab", 2),
+            ("ab", "ba", 1),
+            ("kitten", "sitting", 3),
+        ] {
+            assert_eq!(distance(a, b), edits, "{a} {b}");
+            assert_eq!(distance(b, a), edits, "{b} {a}");
+        }
+    }
+}

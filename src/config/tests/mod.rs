@@ -1,0 +1,128 @@
+//! Tests of the whole room: text in, configuration or mistakes out.
+
+use super::*;
+
+mod hostile;
+mod mistakes;
+mod overrides;
+mod reading;
+
+/// A small file that is right.
+const SMALL: &str = "\
+[data]
+source = \"digits\"
+[optimizer]
+kind = \"sgd\"
+[[layer]]
+kind = \"flatten\"
+[[layer]]
+kind = \"dense\"
+out_features = 10
+";
+
+/// A file with every key that goes together, for each optimizer.
+const FULL: [&str; 3] = [
+    "kind = \"sgd\"\nlearning_rate = 0.1\nmomentum = 0.9\nnesterov = true\nweight_decay = 1e-4",
+    "kind = \"adam\"\nlearning_rate = 0.1\nbeta1 = 0.8\nbeta2 = 0.9\nepsilon = 1e-7\nweight_decay = 0.1",
+    "kind = \"adamw\"\nlearning_rate = 0.1\nbeta1 = 0.8\nbeta2 = 0.9\nepsilon = 1e-7\nweight_decay = 0.1",
+];
+
+fn full(optimizer: &str) -> String {
+    format!(
+        "name = \"all keys\"
+seed = 7
+[data]
+source = \"idx\"
+path = \"some/folder\"
+validation = 0.25
+split = \"random\"
+divide_by = 2.5
+mean = [0.1, 0.2, 0.3]
+std = 0.5
+[train]
+batch = 16
+epochs = 3
+shuffle = false
+loss = \"cross_entropy\"
+label_smoothing = 0.1
+[optimizer]
+{optimizer}
+[[layer]]
+kind = \"conv2d\"
+name = \"stem\"
+out_channels = 6
+kernel = [3, 5]
+stride = [1, 2]
+padding = 1
+dilation = 2
+groups = 3
+bias = false
+activation = \"relu\"
+[[layer]]
+kind = \"max_pool2d\"
+kernel = [2, 3]
+stride = 1
+padding = [1, 0]
+[[layer]]
+kind = \"avg_pool2d\"
+kernel = 2
+[[layer]]
+kind = \"flatten\"
+[[layer]]
+kind = \"dense\"
+out_features = 12
+bias = true
+activation = \"tanh\"
+[[layer]]
+kind = \"sigmoid\"
+[[layer]]
+kind = \"dense\"
+out_features = 10
+"
+    )
+}
+
+fn right(text: &str) -> Config {
+    parse("nets/small.toml", text, &[]).unwrap_or_else(|e| panic!("{text}\n{e}"))
+}
+
+fn set(text: &str, overrides: &[&str]) -> Result<Config> {
+    let overrides: Vec<String> = overrides.iter().map(|&o| o.to_owned()).collect();
+    parse("small.toml", text, &overrides)
+}
+
+fn wrong(read: Result<Config>) -> SourceErrors {
+    match read {
+        Err(Error::Source(errors)) => *errors,
+        other => panic!("expected mistakes, not {other:?}"),
+    }
+}
+
+/// Every mistake as "line: `text at the place`: message; label; help".
+fn lines(errors: &SourceErrors) -> Vec<String> {
+    let line = |d: &Diagnostic| {
+        let (line, _) = errors.line_column(d.span.start);
+        let at = &errors.text[d.span.clone()];
+        format!("{line}: `{at}`: {}; {}; {}", d.message, d.label, d.help)
+    };
+    errors.diagnostics.iter().map(line).collect()
+}
+
+fn mistakes(text: &str) -> Vec<String> {
+    lines(&wrong(parse("small.toml", text, &[])))
+}
+
+/// The one mistake of a text.
+#[track_caller]
+fn mistake(text: &str) -> String {
+    let mut all = mistakes(text);
+    assert_eq!(all.len(), 1, "one mistake in\n{text}\n{all:#?}");
+    all.remove(0)
+}
+
+/// The one mistake of the small file with a line put behind a header or another line.
+#[track_caller]
+fn mistake_with(after: &str, line: &str) -> String {
+    assert!(SMALL.contains(after), "{after}");
+    mistake(&SMALL.replacen(after, &format!("{after}\n{line}"), 1))
+}

@@ -1,0 +1,194 @@
+//! Files that are right: defaults, names, and writing them again.
+
+use super::super::keys::{self, Fallback, Key};
+use super::*;
+
+#[test]
+fn a_small_file_gets_every_default() {
+    let config = right(SMALL);
+    assert_eq!(config.name, "small");
+    assert_eq!(config.seed, 0);
+    let data = Data {
+        source: DataSource::Digits,
+        path: None,
+        validation: 0.0,
+        split: Split::Tail,
+        divide_by: 240.0,
+        mean: None,
+        std: None,
+    };
+    assert_eq!(config.data, data);
+    let loss = Loss::CrossEntropy {
+        label_smoothing: 0.0,
+    };
+    let train = Train {
+        batch: 32,
+        length: Length::Epochs(1),
+        shuffle: true,
+        loss,
+    };
+    assert_eq!(config.train, train);
+    let sgd = Sgd {
+        learning_rate: 0.01,
+        momentum: 0.0,
+        nesterov: false,
+        weight_decay: 0.0,
+    };
+    assert_eq!(config.optimizer, Optimizer::Sgd(sgd));
+    let names: Vec<_> = config.layers.iter().map(|l| l.name.as_str()).collect();
+    assert_eq!(names, ["flatten1", "dense1"]);
+    let dense = Dense {
+        out_features: 10,
+        bias: true,
+        activation: None,
+    };
+    assert_eq!(config.layers[1].kind, LayerKind::Dense(dense));
+    for layer in &config.layers {
+        let kind = format!("kind = \"{}\"", layer.kind.word());
+        assert_eq!(config.source.text[layer.span.clone()], kind);
+    }
+}
+
+#[test]
+fn adam_and_adamw_have_the_defaults_of_pytorch() {
+    for (kind, weight_decay) in [("adam", 0.0), ("adamw", 0.01)] {
+        let adam = Adam {
+            learning_rate: 0.001,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            weight_decay,
+        };
+        let config = right(&SMALL.replace("sgd", kind));
+        match config.optimizer {
+            Optimizer::Adam(read) | Optimizer::AdamW(read) => assert_eq!(read, adam, "{kind}"),
+            Optimizer::Sgd(_) => panic!("{kind} is not sgd"),
+        }
+    }
+}
+
+#[test]
+fn a_path_alone_means_idx() {
+    let config = right(&SMALL.replace("source = \"digits\"", "path = \"mnist\""));
+    assert_eq!(config.data.source, DataSource::Idx);
+    assert_eq!(config.data.divide_by, 255.0);
+}
+
+#[test]
+fn the_shipped_networks_are_what_they_say() {
+    let [digits, mlp, cnn] =
+        SHIPPED.map(|(name, text)| parse(name, text, &[]).unwrap_or_else(|e| panic!("{e}")));
+    assert_eq!((digits.name.as_str(), digits.seed), ("digits", 1));
+    assert_eq!(digits.data.source, DataSource::Digits);
+    assert_eq!(mlp.train.length, Length::Steps(1000));
+    assert_eq!(mlp.layers.len(), 3);
+    assert_eq!(cnn.data.split, Split::Tail);
+    assert!(
+        matches!(&cnn.optimizer, Optimizer::Adam(a) if a.epsilon == 1e-7),
+        "{cnn:?}"
+    );
+    let names: Vec<_> = cnn.layers.iter().map(|l| l.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "conv1", "pool1", "conv2", "pool2", "conv3", "flatten1", "dense1", "dense2"
+        ]
+    );
+}
+
+#[test]
+fn to_toml_is_read_as_an_equal_configuration() {
+    let mut texts: Vec<String> = SHIPPED.iter().map(|(_, text)| (*text).to_owned()).collect();
+    texts.extend(FULL.map(full));
+    texts.push(format!("seed = {}\nname = \"a'b é\"\n{SMALL}", u64::MAX));
+    texts.push(SMALL.replace(
+        "[optimizer]",
+        "[train]\nloss = \"mse\"\nsteps = 9\n[optimizer]",
+    ));
+    for text in texts {
+        let config = right(&text);
+        let written = config.to_toml();
+        let again = parse("other.toml", &written, &[]).unwrap_or_else(|e| panic!("{written}\n{e}"));
+        assert_eq!(again, config, "{written}");
+        assert_eq!(again.to_toml(), written, "writing is stable");
+    }
+}
+
+/// Keys of the tables that `config` has, with a fixed default.
+fn fixed(keys: &'static [Key]) -> impl Iterator<Item = &'static Key> {
+    keys.iter()
+        .filter(|k| !matches!(k.default, Fallback::Rule(_)))
+}
+
+#[test]
+fn to_toml_writes_every_key_of_the_tables() {
+    for (optimizer, variant) in FULL.iter().zip(keys::OPTIMIZER.variants) {
+        let written = right(&full(optimizer)).to_toml();
+        let mut all: Vec<&Key> = vec![&keys::TOP[0], &keys::TOP[1]];
+        all.extend(fixed(keys::DATA).chain(fixed(keys::TRAIN)));
+        all.extend(variant.keys);
+        all.extend(keys::LAYER.variants.iter().flat_map(|v| v.keys));
+        for key in all {
+            assert!(
+                written.contains(&format!("\n{} = ", key.name)) || written.starts_with(key.name),
+                "{}\n{written}",
+                key.name
+            );
+        }
+    }
+}
+
+#[test]
+fn defaults_in_the_tables_are_themselves_allowed() {
+    let sections = keys::DATA.iter().chain(keys::TRAIN).chain(keys::TOP);
+    for key in sections
+        .chain(keys::OPTIMIZER.keys())
+        .chain(keys::LAYER.keys())
+    {
+        use keys::Takes;
+        let fits = match (key.default, key.takes) {
+            (Fallback::Int(d), Takes::Int(min, max) | Takes::Size(min, max)) => {
+                (min..=max).contains(&d)
+            }
+            (Fallback::Float(d), Takes::Float(b)) => (b.min..=b.max).contains(&d),
+            (Fallback::Bool(_), Takes::Bool) => true,
+            (Fallback::Word(d), Takes::Choice(words)) => words().contains(&d),
+            (Fallback::Required | Fallback::Rule(_), _) => true,
+            _ => false,
+        };
+        assert!(fits && !key.doc.is_empty(), "{key:?}");
+    }
+}
+
+#[test]
+fn giving_a_layer_a_name_renames_no_other() {
+    let text = SMALL.replace(
+        "[[layer]]\nkind = \"flatten\"",
+        "[[layer]]\nkind = \"flatten\"\n[[layer]]\nkind = \"dense\"\nname = \"hidden\"\nout_features = 3",
+    );
+    let names: Vec<_> = right(&text).layers.into_iter().map(|l| l.name).collect();
+    assert_eq!(names, ["flatten1", "hidden", "dense2"]);
+}
+
+#[test]
+fn later_stages_can_point_at_a_layer() {
+    let config = right(SMALL);
+    let error = config.error_at(
+        &config.layers[1].span,
+        "it does not fit",
+        "here",
+        "change it",
+    );
+    assert_eq!(
+        error.to_string(),
+        "nets/small.toml:8:1: it does not fit; here; change it"
+    );
+}
+
+#[test]
+fn a_byte_order_mark_and_line_ends_of_windows_change_nothing() {
+    let text = format!("\u{feff}{}", SMALL.replace('\n', "\r\n"));
+    assert_eq!(right(&text), right(SMALL));
+    let found = mistake(&text.replace("= 10", "= 0"));
+    assert!(found.starts_with("9: `0`: "), "{found}");
+}

@@ -1,0 +1,182 @@
+//! A plan brought to a device: pipelines and bind groups made once, replayed every step.
+
+use std::collections::VecDeque;
+
+use super::device::Gpu;
+use super::memory::{Memory, STORAGE};
+use super::pipelines::{Pipeline, Pipelines};
+use super::readback::{self, Readback};
+use crate::error::Result;
+use crate::graph::Value;
+use crate::plan::Plan;
+
+/// Submissions the host may be ahead of the GPU.
+const IN_FLIGHT: usize = 2;
+
+/// One kernel launch, ready to be encoded.
+#[derive(Debug)]
+struct Launch {
+    pipeline: usize,
+    bindings: wgpu::BindGroup,
+    grid: [u32; 3],
+}
+
+/// A plan on a device.
+#[derive(Debug)]
+pub struct Executor {
+    plan: Plan,
+    buffers: Vec<wgpu::Buffer>,
+    pipelines: Vec<wgpu::ComputePipeline>,
+    launches: Vec<Launch>,
+    in_flight: VecDeque<wgpu::SubmissionIndex>,
+}
+
+/// Pipelines shared by the executors of one device.
+#[derive(Debug, Default)]
+pub struct Kernels(Pipelines);
+
+impl Executor {
+    /// Allocates the plan's buffers (persistent ones from `memory`), compiles its kernels, binds them.
+    ///
+    /// # Errors
+    /// If the device has no memory for it, or a kernel does not compile.
+    pub fn new(gpu: &Gpu, memory: &mut Memory, kernels: &mut Kernels, plan: Plan) -> Result<Self> {
+        let mut buffers = Vec::with_capacity(plan.buffers.len());
+        for buffer in &plan.buffers {
+            buffers.push(match &buffer.persistent {
+                Some(name) => memory.buffer(gpu, name, buffer.bytes)?,
+                None => gpu.create_buffer("working memory", buffer.bytes, STORAGE)?,
+            });
+        }
+        let mut pipelines: Vec<wgpu::ComputePipeline> = Vec::new();
+        let mut launches = Vec::with_capacity(plan.kernels.len());
+        for kernel in &plan.kernels {
+            let compiled: Pipeline = kernels.0.get(gpu, kernel)?;
+            let grid = compiled.grid(kernel.invocations);
+            let entries: Vec<wgpu::BindGroupEntry<'_>> = kernel
+                .bindings
+                .iter()
+                .enumerate()
+                .map(|(binding, (region, _))| wgpu::BindGroupEntry {
+                    binding: u32::try_from(binding).expect("a handful of bindings"),
+                    resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                        buffer: &buffers[region.buffer],
+                        offset: region.offset as u64,
+                        size: std::num::NonZeroU64::new(region.bytes as u64),
+                    }),
+                })
+                .collect();
+            let bindings = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                label: Some(&kernel.label),
+                layout: &compiled.pipeline.get_bind_group_layout(0),
+                entries: &entries,
+            });
+            let pipeline = match pipelines
+                .iter()
+                .position(|known| *known == compiled.pipeline)
+            {
+                Some(known) => known,
+                None => {
+                    pipelines.push(compiled.pipeline);
+                    pipelines.len() - 1
+                }
+            };
+            launches.push(Launch {
+                pipeline,
+                bindings,
+                grid,
+            });
+        }
+        gpu.healthy()?;
+        Ok(Self {
+            plan,
+            buffers,
+            pipelines,
+            launches,
+            in_flight: VecDeque::new(),
+        })
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Writes a tensor of the graph.
+    ///
+    /// # Panics
+    /// If there are more words than the tensor has.
+    pub fn write(&self, gpu: &Gpu, value: Value, words: &[u32]) {
+        let region = self.plan.region(value);
+        assert!(
+            words.len() * 4 <= region.bytes,
+            "a tensor of {} bytes",
+            region.bytes
+        );
+        gpu.queue.write_buffer(
+            &self.buffers[region.buffer],
+            region.offset as u64,
+            bytemuck::cast_slice(words),
+        );
+    }
+
+    /// Reads a tensor of the graph after everything submitted is done.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn read(&self, gpu: &Gpu, value: Value) -> Result<Vec<u32>> {
+        let region = self.plan.region(value);
+        readback::read_now(
+            gpu,
+            &self.buffers[region.buffer],
+            region.offset,
+            region.bytes,
+        )
+    }
+
+    /// Runs the plan `steps` times in one submission, then starts a copy of the named persistent buffers to the host.
+    ///
+    /// The host does not wait for the work, but it never gets further ahead than two submissions.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn submit(
+        &mut self,
+        gpu: &Gpu,
+        memory: &Memory,
+        steps: usize,
+        read: Option<&str>,
+    ) -> Result<Option<Readback>> {
+        let mut encoder = gpu
+            .device
+            .create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            for _ in 0..steps {
+                let mut last = usize::MAX;
+                for launch in &self.launches {
+                    if launch.pipeline != last {
+                        pass.set_pipeline(&self.pipelines[launch.pipeline]);
+                        last = launch.pipeline;
+                    }
+                    pass.set_bind_group(0, &launch.bindings, &[]);
+                    let [x, y, z] = launch.grid;
+                    pass.dispatch_workgroups(x, y, z);
+                }
+            }
+        }
+        let readback = read
+            .map(|name| Readback::encode(gpu, memory, name, &mut encoder))
+            .transpose()?;
+        let submission = gpu.queue.submit([encoder.finish()]);
+        gpu.counters.count_submit();
+        self.in_flight.push_back(submission);
+        if self.in_flight.len() > IN_FLIGHT {
+            let oldest = self.in_flight.pop_front();
+            gpu.counters.count_throttle();
+            gpu.wait(oldest)?;
+        }
+        gpu.poll()?;
+        Ok(readback)
+    }
+}

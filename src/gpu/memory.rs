@@ -1,0 +1,74 @@
+//! Buffers that outlive a step: parameters, moments, counters, the data set. Several plans may share them by name.
+
+use std::collections::BTreeMap;
+
+use super::device::Gpu;
+use crate::error::Result;
+
+/// What a storage buffer of the engine is used for.
+pub(super) const STORAGE: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE
+    .union(wgpu::BufferUsages::COPY_DST)
+    .union(wgpu::BufferUsages::COPY_SRC);
+
+/// Named buffers on one device; new ones hold zeros.
+#[derive(Debug, Default)]
+pub struct Memory {
+    buffers: BTreeMap<String, (wgpu::Buffer, usize)>,
+}
+
+impl Memory {
+    /// No buffers.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The buffer of this name, made if it is not there.
+    ///
+    /// # Panics
+    /// If it exists with another size: two plans disagree.
+    pub(super) fn buffer(&mut self, gpu: &Gpu, name: &str, bytes: usize) -> Result<wgpu::Buffer> {
+        if let Some((buffer, known)) = self.buffers.get(name) {
+            assert_eq!(*known, bytes, "the size of the shared buffer {name}");
+            return Ok(buffer.clone());
+        }
+        let buffer = gpu.create_buffer(name, bytes, STORAGE)?;
+        self.buffers
+            .insert(name.to_owned(), (buffer.clone(), bytes));
+        Ok(buffer)
+    }
+
+    /// Writes 32-bit words to the begin of a buffer, which is made with `bytes` if it is not there.
+    ///
+    /// # Errors
+    /// If there is no memory for it.
+    pub fn write(&mut self, gpu: &Gpu, name: &str, bytes: usize, words: &[u32]) -> Result<()> {
+        let buffer = self.buffer(gpu, name, bytes)?;
+        gpu.queue
+            .write_buffer(&buffer, 0, bytemuck::cast_slice(words));
+        Ok(())
+    }
+
+    /// Reads a whole buffer, waiting for everything submitted before.
+    ///
+    /// # Errors
+    /// If the device fails.
+    ///
+    /// # Panics
+    /// If there is none of that name.
+    pub fn read(&self, gpu: &Gpu, name: &str) -> Result<Vec<u32>> {
+        let (buffer, bytes) = self
+            .buffers
+            .get(name)
+            .unwrap_or_else(|| panic!("no buffer is called {name}"));
+        super::readback::read_now(gpu, buffer, 0, *bytes)
+    }
+
+    /// The buffer of a name known to exist.
+    pub(super) fn existing(&self, name: &str) -> &wgpu::Buffer {
+        &self
+            .buffers
+            .get(name)
+            .unwrap_or_else(|| panic!("no buffer is called {name}"))
+            .0
+    }
+}

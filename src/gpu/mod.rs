@@ -1,0 +1,17 @@
+//! Everything of wgpu: adapters, the device, buffers, pipelines, the executor, reading back.
+//!
+//! Invariant: nothing outside this room names wgpu, and nothing in it knows what a layer is.
+
+mod adapter;
+mod device;
+mod executor;
+mod memory;
+mod pipelines;
+mod readback;
+mod trusted;
+
+pub use adapter::{AdapterInfo, Choice, Limits, list};
+pub use device::{Gpu, Trust};
+pub use executor::{Executor, Kernels};
+pub use memory::Memory;
+pub use readback::{Counters, Readback};

@@ -1,0 +1,414 @@
+//! `y[n, oh, ow, o] = Σ x[n, ih, iw, c] · weight[kh, kw, c, o]`: two-dimensional convolution, channels-last.
+//!
+//! `x` is (N, H, W, C), `weight` (KH, KW, C / groups, O), `y` (N, OH, OW, O), with `ih = oh · stride − padding + kh · dilation`
+//! and likewise for w, as PyTorch's `conv2d` (which stores the weight as (O, C / groups, KH, KW)). The kernels are implicit
+//! matrix products: nothing is unrolled in memory.
+
+use super::reduce_sum;
+use crate::graph::{
+    Array, Case, CaseInput, Constant, Dispatch, Gradient, Lowering, Op, Operand, Shape, ShapeError,
+    Tape, TensorType, Window,
+};
+use crate::reference;
+
+/// Convolution and its two gradients.
+#[derive(Clone, Debug)]
+pub enum Conv2d {
+    /// `x, weight` → `y`.
+    Forward {
+        /// Kernel extents, stride, padding, dilation.
+        window: Window,
+        /// Groups of channels that do not see each other.
+        groups: usize,
+    },
+    /// `dy, weight` → `dx`.
+    BackwardX {
+        /// Kernel extents, stride, padding, dilation.
+        window: Window,
+        /// Groups of channels that do not see each other.
+        groups: usize,
+        /// The shape of `x`.
+        input: Shape,
+    },
+    /// `x, dy` → `dweight`.
+    BackwardWeight {
+        /// Kernel extents, stride, padding, dilation.
+        window: Window,
+        /// Groups of channels that do not see each other.
+        groups: usize,
+    },
+}
+
+/// The extents of one convolution.
+#[derive(Clone, Copy, Debug)]
+struct Extents {
+    n: usize,
+    h: usize,
+    w: usize,
+    c: usize,
+    oh: usize,
+    ow: usize,
+    o: usize,
+    window: Window,
+    groups: usize,
+}
+
+impl Extents {
+    fn new(x: &Shape, y: &Shape, window: Window, groups: usize) -> Self {
+        let (&[n, h, w, c], &[_, oh, ow, o]) = (x.dims(), y.dims()) else {
+            unreachable!("the shapes were inferred");
+        };
+        Self {
+            n,
+            h,
+            w,
+            c,
+            oh,
+            ow,
+            o,
+            window,
+            groups,
+        }
+    }
+
+    fn taps(&self) -> usize {
+        self.window.kernel[0] * self.window.kernel[1]
+    }
+
+    /// Multiply-adds of one pass, as floating-point operations.
+    fn flops(&self) -> u64 {
+        2 * (self.n * self.oh * self.ow * self.o * self.taps() * self.c / self.groups) as u64
+    }
+
+    fn constants(&self) -> Vec<(&'static str, Constant)> {
+        let window = &self.window;
+        vec![
+            ("N", self.n.into()),
+            ("H", self.h.into()),
+            ("W", self.w.into()),
+            ("C", self.c.into()),
+            ("OH", self.oh.into()),
+            ("OW", self.ow.into()),
+            ("O", self.o.into()),
+            ("KH", window.kernel[0].into()),
+            ("KW", window.kernel[1].into()),
+            ("STRIDE_H", window.stride[0].into()),
+            ("STRIDE_W", window.stride[1].into()),
+            ("PADDING_H", window.padding[0].into()),
+            ("PADDING_W", window.padding[1].into()),
+            ("DILATION_H", window.dilation[0].into()),
+            ("DILATION_W", window.dilation[1].into()),
+            ("GROUPS", self.groups.into()),
+        ]
+    }
+
+    /// Whether both channel extents allow `vec4`s, and there is one group.
+    fn all_vec4(&self) -> bool {
+        self.groups == 1 && self.c.is_multiple_of(4) && self.o.is_multiple_of(4)
+    }
+
+    /// Whether the output channels allow `vec4`s, and there are few input channels (a first layer).
+    fn thin(&self) -> bool {
+        self.groups == 1 && self.o.is_multiple_of(4) && self.taps() * self.c <= MAX_THIN
+    }
+
+    fn forward(&self) -> Lowering {
+        let mut constants = self.constants();
+        let pixels = self.n * self.oh * self.ow;
+        let (entry, invocations, loop_trips);
+        if self.all_vec4() || self.thin() {
+            let (rows, columns4) = self.tile(pixels, self.o);
+            constants.extend([("ROWS", rows.into()), ("COLUMNS4", columns4.into())]);
+            invocations = pixels.div_ceil(rows) * (self.o / 4).div_ceil(columns4);
+            let step = 1 + columns4 + rows * (1 + columns4);
+            if self.all_vec4() {
+                entry = "forward_vec4";
+                loop_trips = 4 * rows + self.taps() * (2 + 2 * rows + self.c / 4 * step);
+            } else {
+                entry = "forward_thin";
+                loop_trips = 4 * rows + self.taps() * (2 + 2 * rows + self.c * step);
+            }
+        } else {
+            entry = "forward";
+            invocations = pixels * self.o;
+            loop_trips = self.taps() * (2 + self.c / self.groups);
+        }
+        self.one(entry, constants, invocations, loop_trips)
+    }
+
+    fn backward_x(&self) -> Lowering {
+        let mut constants = self.constants();
+        let pixels = self.n * self.h * self.w;
+        let (entry, invocations, loop_trips);
+        if self.all_vec4() {
+            let (rows, columns4) = self.tile(pixels, self.c);
+            constants.extend([("ROWS", rows.into()), ("COLUMNS4", columns4.into())]);
+            entry = "backward_x_vec4";
+            invocations = pixels.div_ceil(rows) * (self.c / 4).div_ceil(columns4);
+            let step = 1 + columns4 + rows * (1 + columns4);
+            loop_trips = 4 * rows + self.taps() * (2 + 2 * rows + self.o / 4 * step);
+        } else {
+            entry = "backward_x";
+            invocations = pixels * self.c;
+            loop_trips = self.taps() * (2 + self.o / self.groups);
+        }
+        self.one(entry, constants, invocations, loop_trips)
+    }
+
+    fn backward_weight(&self) -> Lowering {
+        // The long sum runs over the rows (n, oh) of y, each OW long; it is cut into chunks of whole rows.
+        let sum_rows = self.n * self.oh;
+        let weights = self.taps() * self.c / self.groups * self.o;
+        let mut constants = self.constants();
+        let (entry, lanes, trips_per_row);
+        if self.all_vec4() {
+            let (rows4, columns4) = if weights >= 1 << 14 { (2, 2) } else { (1, 1) };
+            constants.extend([("DW_ROWS4", rows4.into()), ("DW_COLUMNS4", columns4.into())]);
+            entry = "backward_weight_vec4";
+            lanes = self.taps() * (self.c / 4).div_ceil(rows4) * (self.o / 4).div_ceil(columns4);
+            trips_per_row = 1 + self.ow * (1 + columns4 + rows4 * (1 + columns4));
+        } else if self.thin() {
+            entry = "backward_weight_thin";
+            lanes = self.o / 4;
+            trips_per_row = 1 + self.ow
+                * (1 + self.window.kernel[0] * (1 + self.window.kernel[1] * (1 + self.c)));
+        } else {
+            entry = "backward_weight";
+            lanes = weights;
+            trips_per_row = 1 + self.ow;
+        }
+        let for_trips = (sum_rows * trips_per_row).div_ceil(MAX_TRIPS);
+        let for_work = WANTED_INVOCATIONS
+            .div_ceil(lanes)
+            .min((sum_rows * self.ow).div_ceil(MIN_SUM));
+        let chunks = for_trips.max(for_work).clamp(1, sum_rows);
+        let chunk = sum_rows.div_ceil(chunks);
+        let chunks = sum_rows.div_ceil(chunk);
+        constants.extend([("CHUNK", chunk.into()), ("CHUNKS", chunks.into())]);
+        let sum = |to: Operand| Dispatch {
+            shader: "conv2d",
+            entry,
+            constants: constants.clone(),
+            operands: vec![Operand::Input(0), Operand::Input(1), to],
+            invocations: lanes * chunks,
+            loop_trips: chunk * trips_per_row + MAX_THIN + 64,
+            flops: self.flops(),
+        };
+        if chunks == 1 {
+            return Lowering::one(sum(Operand::Output(0)));
+        }
+        Lowering::Kernels {
+            scratch: vec![chunks * weights],
+            dispatches: vec![
+                sum(Operand::Scratch(0)),
+                reduce_sum::stage(
+                    [1, chunks, weights],
+                    1.0,
+                    Operand::Scratch(0),
+                    Operand::Output(0),
+                ),
+            ],
+        }
+    }
+
+    /// Rows (pixels) and `vec4` columns (channels) of the tile of one invocation: smaller where there would be too few.
+    fn tile(&self, pixels: usize, channels: usize) -> (usize, usize) {
+        if pixels * channels >= 1 << 15 && channels >= 8 {
+            (8, 2)
+        } else {
+            (4, 1)
+        }
+    }
+
+    fn one(
+        &self,
+        entry: &'static str,
+        constants: Vec<(&'static str, Constant)>,
+        invocations: usize,
+        loop_trips: usize,
+    ) -> Lowering {
+        Lowering::one(Dispatch {
+            shader: "conv2d",
+            entry,
+            constants,
+            operands: vec![Operand::Input(0), Operand::Input(1), Operand::Output(0)],
+            invocations,
+            loop_trips,
+            flops: self.flops(),
+        })
+    }
+
+    /// The loop iterations of the longest invocation of any pass, for the refusal of convolutions beyond the kernels' reach.
+    fn worst_trips(&self) -> usize {
+        self.taps() * (40 + 27 * self.c.max(self.o).div_ceil(4))
+    }
+}
+
+/// A first layer's kernel and input channels together, at most: they are held in registers.
+const MAX_THIN: usize = 36;
+
+/// One invocation spends at most this many loop iterations on a sum; a longer one is cut.
+const MAX_TRIPS: usize = 40_000;
+
+/// Below this many invocations a long sum is cut to give every core work.
+const WANTED_INVOCATIONS: usize = 2048;
+
+/// A chunk of a sum has at least about this many terms.
+const MIN_SUM: usize = 128;
+
+impl Conv2d {
+    fn window(&self) -> (Window, usize) {
+        match self {
+            Self::Forward { window, groups }
+            | Self::BackwardX { window, groups, .. }
+            | Self::BackwardWeight { window, groups } => (*window, *groups),
+        }
+    }
+}
+
+impl Op for Conv2d {
+    fn name(&self) -> &'static str {
+        "conv2d"
+    }
+
+    fn pass(&self) -> &'static str {
+        match self {
+            Self::Forward { .. } => "forward",
+            Self::BackwardX { .. } => "backward_x",
+            Self::BackwardWeight { .. } => "backward_weight",
+        }
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, ShapeError> {
+        let (window, groups) = self.window();
+        let (first, second) = (&inputs[0].shape, &inputs[1].shape);
+        let (&[n, h, w, c], &[kh, kw, group_c, o]) = (first.dims(), second.dims()) else {
+            return Err(ShapeError::new(format!(
+                "conv2d of {first} and {second}: x must be (N, H, W, C) and the weight (KH, KW, C / groups, O)"
+            )));
+        };
+        match self {
+            Self::Forward { .. } => {
+                if [kh, kw] != window.kernel || group_c * groups != c || o % groups != 0 {
+                    return Err(ShapeError::new(format!(
+                        "conv2d of {first} and weight {second} in {groups} group(s): the weight must be ({}, {}, {c} / {groups}, O) with both channel extents divisible by the groups",
+                        window.kernel[0], window.kernel[1]
+                    )));
+                }
+                let [oh, ow] = window.output([h, w])?;
+                let output = Shape::from([n, oh, ow, o]);
+                let worst = Extents::new(first, &output, window, groups).worst_trips();
+                if worst >= crate::graph::op::MAX_LOOP_TRIPS {
+                    return Err(ShapeError::new(format!(
+                        "conv2d of {first} and weight {second}: a sum over {kh} × {kw} taps and {} channels is longer than a kernel may loop",
+                        c.max(o)
+                    )));
+                }
+                Ok(vec![TensorType::f32(output)])
+            }
+            Self::BackwardX { input, .. } => Ok(vec![TensorType::f32(input.clone())]),
+            // Here the operands are x (N, H, W, C) and dy (N, OH, OW, O).
+            Self::BackwardWeight { .. } => Ok(vec![TensorType::f32([
+                window.kernel[0],
+                window.kernel[1],
+                c / groups,
+                o,
+            ])]),
+        }
+    }
+
+    fn lower(&self, inputs: &[TensorType], outputs: &[TensorType]) -> Lowering {
+        let (window, groups) = self.window();
+        match self {
+            Self::Forward { .. } => {
+                Extents::new(&inputs[0].shape, &outputs[0].shape, window, groups).forward()
+            }
+            Self::BackwardX { .. } => {
+                Extents::new(&outputs[0].shape, &inputs[0].shape, window, groups).backward_x()
+            }
+            Self::BackwardWeight { .. } => {
+                Extents::new(&inputs[0].shape, &inputs[1].shape, window, groups).backward_weight()
+            }
+        }
+    }
+
+    fn gradient(&self, tape: &mut Tape<'_>) -> Gradient {
+        let Self::Forward { window, groups } = *self else {
+            return Gradient::None("second derivatives are not built");
+        };
+        let Some(dy) = tape.dy[0] else {
+            return Gradient::Of(vec![None, None]);
+        };
+        let (x, weight) = (tape.inputs[0], tape.inputs[1]);
+        let input = tape.graph.shape(x).clone();
+        let dx = tape.wanted[0].then(|| {
+            tape.graph.one(
+                Self::BackwardX {
+                    window,
+                    groups,
+                    input,
+                },
+                &[dy, weight],
+            )
+        });
+        let dweight = tape.wanted[1].then(|| {
+            tape.graph
+                .one(Self::BackwardWeight { window, groups }, &[x, dy])
+        });
+        Gradient::Of(vec![dx, dweight])
+    }
+
+    fn reference(&self, inputs: &[Array]) -> Vec<Array> {
+        let (window, groups) = self.window();
+        vec![match self {
+            Self::Forward { .. } => {
+                reference::conv2d::forward(&inputs[0], &inputs[1], window, groups)
+            }
+            Self::BackwardX { input, .. } => {
+                reference::conv2d::backward_x(&inputs[0], &inputs[1], input, window, groups)
+            }
+            Self::BackwardWeight { .. } => {
+                reference::conv2d::backward_weight(&inputs[0], &inputs[1], window, groups)
+            }
+        }]
+    }
+}
+
+/// One pixel to several tiles; thin, vec4 and ragged channels; every attribute alone and together; groups up to depthwise.
+pub fn cases() -> Vec<Case> {
+    let plain = |kernel| Window::new(kernel);
+    let all = |kernel, stride, padding, dilation| Window {
+        kernel,
+        stride,
+        padding,
+        dilation,
+    };
+    let list: &[([usize; 4], usize, usize, Window)] = &[
+        // x (N, H, W, C), O, groups, window
+        ([1, 1, 1, 1], 1, 1, plain([1, 1])),
+        ([2, 5, 7, 3], 5, 1, plain([3, 3])),
+        ([3, 7, 5, 1], 8, 1, plain([3, 3])),
+        ([2, 9, 9, 3], 12, 1, all([3, 3], [2, 2], [1, 1], [1, 1])),
+        ([5, 13, 11, 1], 32, 1, all([5, 5], [1, 1], [2, 2], [1, 1])),
+        ([1, 6, 6, 4], 4, 1, plain([3, 3])),
+        ([2, 7, 6, 8], 12, 1, all([3, 2], [1, 2], [1, 0], [1, 1])),
+        ([3, 10, 9, 12], 20, 1, all([3, 3], [2, 1], [2, 1], [2, 1])),
+        ([2, 8, 8, 16], 16, 1, all([1, 1], [2, 2], [0, 0], [1, 1])),
+        ([4, 12, 13, 32], 64, 1, plain([3, 3])),
+        ([2, 9, 9, 36], 44, 1, all([3, 3], [1, 1], [1, 1], [1, 1])),
+        ([2, 11, 7, 6], 9, 3, all([3, 3], [2, 2], [1, 1], [1, 1])),
+        ([2, 7, 7, 8], 8, 8, all([3, 3], [1, 1], [1, 1], [1, 1])),
+        ([1, 15, 15, 2], 6, 2, all([3, 3], [3, 2], [2, 2], [3, 2])),
+        ([7, 30, 30, 1], 32, 1, plain([3, 3])),
+        ([17, 19, 19, 4], 8, 1, plain([5, 5])),
+    ];
+    list.iter()
+        .map(|&(x, o, groups, window)| {
+            let weight = [window.kernel[0], window.kernel[1], x[3] / groups, o];
+            Case::new(
+                Conv2d::Forward { window, groups },
+                vec![CaseInput::normal(x), CaseInput::normal(weight)],
+            )
+        })
+        .collect()
+}

@@ -1,0 +1,220 @@
+//! The plan: a graph turned into an ordered list of kernel launches over numbered buffers, as plain printable data.
+//!
+//! Everything is decided here before anything is allocated: which nodes run, in which order, and which buffer each tensor lives
+//! in, so that the peak memory is known. Invariant: a plan does not know what a wgpu buffer is.
+
+mod memory;
+
+use std::fmt;
+
+use crate::graph::op::MAX_LOOP_TRIPS;
+use crate::graph::{Constant, Graph, Lowering, Node, Operand, Storage, Value};
+
+/// A step, ready to be replayed.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The buffers, by number.
+    pub buffers: Vec<PlanBuffer>,
+    /// The kernels in order.
+    pub kernels: Vec<Kernel>,
+    /// Where each tensor of the graph lives; `None` for tensors of nodes that need not run.
+    regions: Vec<Option<Region>>,
+    /// The largest sum of bytes that are needed at the same time: no plan can need less.
+    pub lower_bound_bytes: usize,
+}
+
+/// One buffer of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanBuffer {
+    /// The name under which it outlives the step; `None` for working memory.
+    pub persistent: Option<String>,
+    /// Its size.
+    pub bytes: usize,
+}
+
+/// A part of a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Region {
+    /// The buffer's number.
+    pub buffer: usize,
+    /// The first byte.
+    pub offset: usize,
+    /// The size in bytes, a multiple of 16.
+    pub bytes: usize,
+}
+
+/// How a kernel uses a region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// It reads it.
+    Read,
+    /// It writes it, and may read it.
+    ReadWrite,
+}
+
+/// One kernel launch.
+#[derive(Clone, Debug)]
+pub struct Kernel {
+    /// `layer/op.pass`, for profiles and messages.
+    pub label: String,
+    /// The shader's stem.
+    pub shader: &'static str,
+    /// The entry point.
+    pub entry: &'static str,
+    /// The values of the shader's constants.
+    pub constants: Vec<(&'static str, Constant)>,
+    /// The bindings in order.
+    pub bindings: Vec<(Region, Access)>,
+    /// Invocations wanted.
+    pub invocations: usize,
+    /// Floating-point operations.
+    pub flops: u64,
+}
+
+impl Plan {
+    /// Plans the nodes of a graph that lead to the tensors of `keep` or change persistent ones.
+    ///
+    /// The tensors of `keep` can be read after a run; inputs of the graph can always be fed before one.
+    ///
+    /// # Panics
+    /// If a kernel may loop more than [`MAX_LOOP_TRIPS`] times: a mistake in an op's `lower`.
+    pub fn new(graph: &Graph, keep: &[Value]) -> Self {
+        let needed = needed(graph, keep);
+        let (memory, lower_bound_bytes) = memory::assign(graph, &needed, keep);
+        let mut plan = Self {
+            buffers: memory.buffers,
+            kernels: Vec::new(),
+            regions: memory.regions,
+            lower_bound_bytes,
+        };
+        for (index, node) in graph.nodes().iter().enumerate() {
+            if needed[index] {
+                plan.push(node, &memory.scratch[index]);
+            }
+        }
+        plan
+    }
+
+    fn push(&mut self, node: &Node, scratch: &[Region]) {
+        let Lowering::Kernels { dispatches, .. } = &node.lowering else {
+            return;
+        };
+        for dispatch in dispatches {
+            assert!(
+                dispatch.loop_trips < MAX_LOOP_TRIPS,
+                "{}: {} loop iterations in one invocation",
+                node.name(),
+                dispatch.loop_trips
+            );
+            let bindings = dispatch
+                .operands
+                .iter()
+                .map(|operand| match *operand {
+                    Operand::Input(i) => (self.region(node.inputs[i]), Access::Read),
+                    Operand::Output(i) => (self.region(node.outputs[i]), Access::ReadWrite),
+                    Operand::Update { input, .. } => {
+                        (self.region(node.inputs[input]), Access::ReadWrite)
+                    }
+                    Operand::Scratch(i) => (scratch[i], Access::ReadWrite),
+                })
+                .collect();
+            let separator = if node.scope.is_empty() { "" } else { "/" };
+            self.kernels.push(Kernel {
+                label: format!("{}{separator}{}", node.scope, node.name()),
+                shader: dispatch.shader,
+                entry: dispatch.entry,
+                constants: dispatch.constants.clone(),
+                bindings,
+                invocations: dispatch.invocations,
+                flops: dispatch.flops,
+            });
+        }
+    }
+
+    /// Where a tensor lives.
+    ///
+    /// # Panics
+    /// If it belongs to a node that is not run.
+    pub fn region(&self, value: Value) -> Region {
+        self.regions[value.index()].expect("a tensor of the plan")
+    }
+
+    /// Bytes of working memory and persistent buffers together: the peak.
+    pub fn peak_bytes(&self) -> usize {
+        self.buffers.iter().map(|buffer| buffer.bytes).sum()
+    }
+
+    /// The largest part of a buffer that a kernel binds, with the kernel's label.
+    pub fn largest_binding(&self) -> (usize, &str) {
+        self.kernels
+            .iter()
+            .flat_map(|kernel| {
+                kernel
+                    .bindings
+                    .iter()
+                    .map(|(region, _)| (region.bytes, kernel.label.as_str()))
+            })
+            .max_by_key(|&(bytes, _)| bytes)
+            .unwrap_or((0, ""))
+    }
+}
+
+/// Which nodes must run: those that change persistent tensors, and all that lead to them or to `keep`.
+fn needed(graph: &Graph, keep: &[Value]) -> Vec<bool> {
+    let mut wanted = vec![false; graph.values().len()];
+    for &value in keep {
+        wanted[value.index()] = true;
+    }
+    let mut needed = vec![false; graph.nodes().len()];
+    for (index, node) in graph.nodes().iter().enumerate().rev() {
+        let writes_persistent = node.outputs.iter().any(|&output| {
+            let (home, _) = graph.home(output);
+            matches!(graph.info(home).storage, Storage::Persistent(_))
+                && !matches!(node.lowering, Lowering::View)
+        });
+        // A tensor placed into a slice is wanted when the tensor it is a part of is.
+        let fills_wanted = node
+            .outputs
+            .iter()
+            .any(|&output| wanted[output.index()] || wanted[graph.home(output).0.index()]);
+        if writes_persistent || fills_wanted {
+            needed[index] = true;
+            for &input in &node.inputs {
+                wanted[input.index()] = true;
+                wanted[graph.root(input).index()] = true;
+            }
+        }
+    }
+    needed
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, buffer) in self.buffers.iter().enumerate() {
+            let name = buffer.persistent.as_deref().unwrap_or("working memory");
+            writeln!(f, "buffer {number}: {} bytes, {name}", buffer.bytes)?;
+        }
+        for kernel in &self.kernels {
+            write!(
+                f,
+                "{} = {}.{} ×{}:",
+                kernel.label, kernel.shader, kernel.entry, kernel.invocations
+            )?;
+            for (region, access) in &kernel.bindings {
+                let arrow = if *access == Access::Read { "" } else { "→" };
+                write!(
+                    f,
+                    " {arrow}{}[{}+{}]",
+                    region.buffer, region.offset, region.bytes
+                )?;
+            }
+            writeln!(f)?;
+        }
+        writeln!(
+            f,
+            "peak {} bytes, lower bound {}",
+            self.peak_bytes(),
+            self.lower_bound_bytes
+        )
+    }
+}
