@@ -4,14 +4,18 @@
 //! (the kernels); a view has no kernels. The lists below are the registry: tests, `verify` and benches walk them.
 //! Invariant: an op does not know on which adapter it runs.
 
+pub mod adam;
 pub mod add;
 pub mod add_bias;
+pub mod advance;
 pub mod avg_pool2d;
+pub mod batch_indices;
 pub mod confusion_matrix;
 pub mod conv2d;
 pub mod count_correct;
 pub mod cross_entropy;
 mod elementwise;
+pub mod gather_batch;
 pub mod log_softmax;
 pub mod matmul;
 pub mod max_pool2d;
@@ -23,10 +27,14 @@ pub mod relu;
 pub mod reshape;
 mod rowwise;
 pub mod scale;
+pub mod sgd;
 pub mod sigmoid;
 pub mod softmax;
+pub mod state;
 pub mod tanh;
 pub mod transpose;
+#[cfg(test)]
+mod validity;
 
 use crate::graph::{Case, OpRef};
 
@@ -62,13 +70,17 @@ macro_rules! registry {
 }
 
 registry![
+    adam,
     add,
     add_bias,
+    advance,
     avg_pool2d,
+    batch_indices,
     confusion_matrix,
     conv2d,
     count_correct,
     cross_entropy,
+    gather_batch,
     log_softmax,
     matmul,
     max_pool2d,
@@ -77,6 +89,7 @@ registry![
     reduce_sum,
     relu,
     scale,
+    sgd,
     sigmoid,
     softmax,
     tanh,
@@ -118,13 +131,11 @@ mod tests {
     use naga::valid::{Capabilities, ValidationFlags, Validator};
 
     use super::*;
+    use crate::graph::op::MAX_LOOP_TRIPS;
     use crate::graph::{
         Array, DType, Dispatch, Gradient, Graph, Lowering, Shape, Tape, Value, autograd,
     };
     use crate::wgsl;
-
-    /// Below the 65,535 iterations after which some drivers leave loops silently, with a margin.
-    const MAX_LOOP_TRIPS: usize = 60_000;
 
     /// The case as a graph, with the nodes of its gradient where it has one.
     fn graph_of(case: &Case) -> Graph {

@@ -17,7 +17,7 @@ macro_rules! fragments {
     };
 }
 
-fragments![argmax, binary, flat, tail, unary];
+fragments![argmax, binary, flat, philox, state, tail, unary];
 
 /// Replaces each `#import name` line by the fragment of that name; a fragment already there is not repeated.
 ///

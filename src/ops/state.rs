@@ -1,0 +1,103 @@
+//! Where the training is: two small tensors that steps, data order and optimisers share.
+//!
+//! `counters` is U32 [8]: word 0 [`STEP`], 1 [`EPOCH`], 2 [`POSITION`]. `schedule` is F32 [4]: word 0 [`LEARNING_RATE`]. The other
+//! words are reserved and 0. `shaders/lib/state.wgsl` holds the same names for the kernels.
+
+use crate::graph::{DType, ShapeError, TensorType};
+
+/// Words of `counters`.
+pub const COUNTERS: usize = 8;
+
+/// In `counters`: updates done so far (for an evaluation: batches).
+pub const STEP: usize = 0;
+
+/// In `counters`: passes over the part of the data set completed so far.
+pub const EPOCH: usize = 1;
+
+/// In `counters`: samples of this epoch already used.
+pub const POSITION: usize = 2;
+
+/// Words of `schedule`.
+pub const SCHEDULE: usize = 4;
+
+/// In `schedule`: the learning rate of the next update.
+pub const LEARNING_RATE: usize = 0;
+
+/// The type of `counters`.
+pub fn counters() -> TensorType {
+    TensorType::u32([COUNTERS])
+}
+
+/// The type of `schedule`.
+pub fn schedule() -> TensorType {
+    TensorType::f32([SCHEDULE])
+}
+
+/// Refuses inputs of other types than these.
+pub(super) fn expect(
+    op: &str,
+    inputs: &[TensorType],
+    expected: &[(&str, TensorType)],
+) -> Result<(), ShapeError> {
+    if inputs.len() != expected.len() {
+        return Err(ShapeError::new(format!(
+            "{op} of {} tensors: it takes {}",
+            inputs.len(),
+            expected.len()
+        )));
+    }
+    for (input, (name, tensor)) in inputs.iter().zip(expected) {
+        if input != tensor {
+            return Err(ShapeError::new(format!(
+                "{op} with {name} of {input}: it must be {tensor}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses an optimiser's inputs unless all but the last two are one slab's parameters, gradients and moments, and the last two
+/// are `schedule` and `counters`.
+pub(super) fn expect_slabs(
+    op: &str,
+    inputs: &[TensorType],
+    slabs: &[&str],
+) -> Result<(), ShapeError> {
+    let Some(parameters) = inputs.first() else {
+        return Err(ShapeError::new(format!("{op} of no tensors")));
+    };
+    if parameters.dtype != DType::F32 || parameters.shape.rank() != 1 {
+        return Err(ShapeError::new(format!(
+            "{op} of {parameters}: the parameters are one slab of floats"
+        )));
+    }
+    let mut expected: Vec<(&str, TensorType)> = slabs
+        .iter()
+        .map(|&name| (name, parameters.clone()))
+        .collect();
+    expected.push(("schedule", schedule()));
+    expected.push(("counters", counters()));
+    expect(op, inputs, &expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shader_twin_has_the_same_words() {
+        let twin: Vec<String> = crate::wgsl::expand("#import state")
+            .lines()
+            .filter(|line| line.starts_with("const "))
+            .map(str::to_owned)
+            .collect();
+        let here = [
+            ("STEP", STEP),
+            ("EPOCH", EPOCH),
+            ("POSITION", POSITION),
+            ("LEARNING_RATE", LEARNING_RATE),
+        ]
+        .map(|(name, word)| format!("const {name}: u32 = {word}u;"));
+        assert_eq!(twin, here);
+    }
+}
