@@ -1,5 +1,6 @@
 //! `anygrad` trains neural networks on any GPU from the command line.
 
+pub mod check;
 pub mod config;
 pub mod data;
 pub mod error;

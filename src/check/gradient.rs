@@ -1,0 +1,410 @@
+//! Proof of the gradient rules and their references by finite differences, in f64, without an adapter.
+//!
+//! For an op `y = f(x)` and a random cotangent dy, the gradient dx that the graph computes must satisfy
+//! `⟨dy, f(x + h·v) − f(x − h·v)⟩ / 2h = ⟨dx, v⟩` for random directions v, one input at a time. Never a sum in place of dy: for
+//! softmax the sum is constant, and a gradient of zeros would pass.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::case::CaseGraph;
+use super::inputs::Numbers;
+use super::interpreter::Interpreter;
+use crate::graph::{Array, Case, DType, Lowering};
+use crate::ops::Definition;
+
+/// The step: a power of two near the cube root of the spacing of f64, where truncation (h²) and rounding (1/h) are in balance.
+const STEP: f64 = 1.0 / (1u64 << 18) as f64;
+
+/// The error allowed, relative to |dx|: the size that ⟨dx, v⟩ has for a v of standard normal numbers.
+const RTOL: f64 = 1e-6;
+
+/// Random directions per input.
+const DIRECTIONS: usize = 8;
+
+/// Random directions per input of a case that is expensive to evaluate.
+const FEW_DIRECTIONS: usize = 2;
+
+/// Beyond this many elements a case is expensive.
+const MANY_ELEMENTS: usize = 20_000;
+
+/// Beyond this many floating-point operations a case is expensive.
+const MANY_FLOPS: u64 = 2_000_000;
+
+/// What was found of the gradients of one op.
+#[derive(Clone, Debug)]
+pub struct GradientReport {
+    /// The op.
+    pub op: &'static str,
+    /// How many directions were tried, of all inputs of all cases.
+    pub directions: usize,
+    /// The worst error over its tolerance.
+    pub worst: f64,
+    /// What has no gradient, and why.
+    pub exemptions: BTreeSet<String>,
+    /// Cases in which a wrong gradient would pass too: the gradient is zero, or lost in rounding errors.
+    pub vacuous: Vec<String>,
+    /// What is wrong, one text each.
+    pub failures: Vec<String>,
+}
+
+/// Proves the gradients of all cases of an op.
+pub fn prove_gradient(definition: &Definition) -> GradientReport {
+    let mut report = GradientReport {
+        op: definition.name,
+        directions: 0,
+        worst: 0.0,
+        exemptions: BTreeSet::new(),
+        vacuous: Vec::new(),
+        failures: Vec::new(),
+    };
+    // How often each input was proved, and how often it was not because the case was vacuous.
+    let mut counts: BTreeMap<String, [usize; 2]> = BTreeMap::new();
+    for (index, case) in (definition.cases)().iter().enumerate() {
+        match prove_case(definition.name, index, case) {
+            Err(error) => report.failures.push(error),
+            Ok(found) => {
+                report.exemptions.extend(found.exemptions);
+                for input in found.inputs {
+                    report.directions += input.directions;
+                    report.worst = report.worst.max(input.worst);
+                    let count = counts.entry(input.name.clone()).or_default();
+                    match input.verdict {
+                        Verdict::Proved => count[0] += 1,
+                        Verdict::Vacuous => {
+                            count[1] += 1;
+                            report
+                                .vacuous
+                                .push(format!("{}, {}", found.what, input.name));
+                        }
+                        Verdict::Wrong(error) => {
+                            count[0] += 1;
+                            report
+                                .failures
+                                .push(format!("{}, {}: {error}", found.what, input.name));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    for (input, [proved, vacuous]) in counts {
+        if vacuous > proved {
+            report.failures.push(format!(
+                "{input}: a wrong gradient would pass in {vacuous} cases and be seen in {proved} only: the cases are vacuous"
+            ));
+        }
+    }
+    report
+}
+
+struct CaseReport {
+    what: String,
+    exemptions: Vec<String>,
+    inputs: Vec<InputReport>,
+}
+
+struct InputReport {
+    name: String,
+    directions: usize,
+    worst: f64,
+    verdict: Verdict,
+}
+
+#[derive(Debug, PartialEq)]
+enum Verdict {
+    Proved,
+    /// Sabotage passes.
+    Vacuous,
+    Wrong(String),
+}
+
+fn prove_case(name: &str, index: usize, case: &Case) -> Result<CaseReport, String> {
+    let graph = CaseGraph::build(name, index, case)?;
+    let mut report = CaseReport {
+        what: graph.what.clone(),
+        exemptions: graph.exemptions.clone(),
+        inputs: Vec::new(),
+    };
+    if graph.cotangents.iter().all(Option::is_none) {
+        return Ok(report);
+    }
+    let mut interpreter = Interpreter::new(&graph.graph);
+    for (value, numbers) in &graph.feeds {
+        interpreter.set(*value, numbers);
+    }
+    interpreter.step();
+    let count = directions(&graph);
+    for (i, input) in case.inputs.iter().enumerate() {
+        if input.tensor.dtype != DType::F32 {
+            continue;
+        }
+        let input_name = format!("{} input {i}", graph.node().name());
+        match graph.gradients[i].map(|dx| interpreter.get(dx)) {
+            Some(dx) => {
+                let tried: Vec<Direction> = (0..count)
+                    .map(|n| Direction::measure(&graph, i, Numbers::new(name, index, 64 + n)))
+                    .collect();
+                let worst = error_ratio(&dx, &tried);
+                report.inputs.push(InputReport {
+                    name: input_name,
+                    directions: count,
+                    worst,
+                    verdict: verdict(&dx, &tried),
+                });
+            }
+            None => {
+                let direction = Direction::measure(&graph, i, Numbers::new(name, index, 64));
+                let influence = if direction.slope.abs() <= direction.noise {
+                    "and the outputs do not depend on it"
+                } else {
+                    "though the outputs depend on it"
+                };
+                report
+                    .exemptions
+                    .push(format!("{input_name}: no gradient, {influence}"));
+            }
+        }
+    }
+    Ok(report)
+}
+
+/// How many directions a case can afford.
+fn directions(graph: &CaseGraph) -> usize {
+    let node = graph.node();
+    let values = node.inputs.iter().chain(&node.outputs);
+    let elements: usize = values.map(|&v| graph.graph.tensor(v).elements()).sum();
+    let flops: u64 = match &node.lowering {
+        Lowering::View => 0,
+        Lowering::Kernels { dispatches, .. } => dispatches.iter().map(|d| d.flops).sum(),
+    };
+    if elements > MANY_ELEMENTS || flops > MANY_FLOPS {
+        FEW_DIRECTIONS
+    } else {
+        DIRECTIONS
+    }
+}
+
+/// The slope of ⟨dy, f⟩ along a direction, from the forward reference alone.
+struct Direction {
+    v: Array,
+    /// `⟨dy, f(x + h·v) − f(x − h·v)⟩ / 2h`
+    slope: f64,
+    /// What the rounding errors of f64 may add to it.
+    noise: f64,
+}
+
+impl Direction {
+    fn measure(graph: &CaseGraph, input: usize, mut numbers: Numbers) -> Self {
+        let feed = |value| {
+            let found = graph.feeds.iter().find(|(fed, _)| *fed == value);
+            &found.expect("every input of a case is fed").1
+        };
+        let node = graph.node();
+        let mut inputs: Vec<Array> = graph.inputs.iter().map(|&v| feed(v).clone()).collect();
+        let x = inputs[input].clone();
+        let v = numbers.normals(graph.graph.tensor(graph.inputs[input]));
+        let mut at = |h: f64| {
+            for (moved, (x, v)) in inputs[input]
+                .data
+                .iter_mut()
+                .zip(x.data.iter().zip(&v.data))
+            {
+                *moved = x + h * v;
+            }
+            node.op.reference(&inputs)
+        };
+        let (above, below) = (at(STEP), at(-STEP));
+        let (mut slope, mut noise) = (0.0, 0.0);
+        for (i, dy) in graph.cotangents.iter().enumerate() {
+            let Some(dy) = dy.map(feed) else { continue };
+            for ((dy, a), b) in dy.data.iter().zip(&above[i].data).zip(&below[i].data) {
+                slope += dy * (a - b);
+                noise += dy.abs() * (a.abs() + b.abs()) * f64::EPSILON;
+            }
+        }
+        Self {
+            v,
+            slope: slope / (2.0 * STEP),
+            noise: noise / (2.0 * STEP),
+        }
+    }
+}
+
+/// The worst error of a gradient over its tolerance; infinite for what is not a number.
+fn error_ratio(dx: &Array, directions: &[Direction]) -> f64 {
+    let size = dx.dot(dx).sqrt();
+    let ratios = directions.iter().map(|direction| {
+        let error = (dx.dot(&direction.v) - direction.slope).abs();
+        let tolerance = RTOL * size + direction.noise;
+        if error <= tolerance {
+            // Both may be zero.
+            error / tolerance.max(f64::MIN_POSITIVE)
+        } else {
+            Some(error / tolerance)
+                .filter(|ratio| ratio.is_finite())
+                .unwrap_or(f64::INFINITY)
+        }
+    });
+    ratios.fold(0.0, f64::max)
+}
+
+/// The sabotage that a proof must withstand: no gradient, the wrong sign, one per cent too much, not a number.
+fn mutants(dx: &Array) -> [Array; 4] {
+    let scaled = |factor: f64| {
+        let data = dx.data.iter().map(|x| x * factor).collect();
+        Array::new(dx.shape.clone(), data)
+    };
+    let mut nan = dx.clone();
+    let middle = nan.data.len() / 2;
+    nan.data[middle] = f64::NAN;
+    [scaled(0.0), scaled(-1.0), scaled(1.01), nan]
+}
+
+/// A gradient is proved if it is within the tolerance along each direction and each of its [`mutants`] is not: that is the floor
+/// under its size.
+fn verdict(dx: &Array, directions: &[Direction]) -> Verdict {
+    let ratio = error_ratio(dx, directions);
+    if ratio > 1.0 {
+        return Verdict::Wrong(format!(
+            "the gradient differs from finite differences by {ratio:.3e} times the tolerance"
+        ));
+    }
+    if mutants(dx)
+        .iter()
+        .all(|mutant| error_ratio(mutant, directions) > 1.0)
+    {
+        Verdict::Proved
+    } else {
+        Verdict::Vacuous
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{CaseInput, Gradient, Op, ShapeError, Tape, TensorType};
+    use crate::ops::{self, matmul::Matmul};
+
+    /// `y = x³ · scale`, whose gradient rule is as good as `rule` says.
+    #[derive(Clone, Copy, Debug)]
+    enum Cube {
+        Forward { scale: f64, rule: f64 },
+        Backward { factor: f64 },
+    }
+
+    impl Op for Cube {
+        fn name(&self) -> &'static str {
+            "cube"
+        }
+        fn pass(&self) -> &'static str {
+            "forward"
+        }
+        fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, ShapeError> {
+            Ok(vec![inputs[0].clone()])
+        }
+        fn lower(&self, _: &[TensorType], _: &[TensorType]) -> Lowering {
+            Lowering::Kernels {
+                scratch: Vec::new(),
+                dispatches: Vec::new(),
+            }
+        }
+        fn gradient(&self, tape: &mut Tape<'_>) -> Gradient {
+            let Self::Forward { scale, rule } = *self else {
+                return Gradient::None("second derivatives are not built");
+            };
+            let dy = tape.dy[0].expect("one output");
+            let factor = scale * rule;
+            let dx = tape
+                .graph
+                .one(Self::Backward { factor }, &[tape.inputs[0], dy]);
+            Gradient::Of(vec![Some(dx)])
+        }
+        fn reference(&self, inputs: &[Array]) -> Vec<Array> {
+            let data = match *self {
+                Self::Forward { scale, .. } => {
+                    inputs[0].data.iter().map(|x| scale * x.powi(3)).collect()
+                }
+                Self::Backward { factor } => {
+                    let pairs = inputs[0].data.iter().zip(&inputs[1].data);
+                    pairs.map(|(x, dy)| factor * 3.0 * x * x * dy).collect()
+                }
+            };
+            vec![Array::new(inputs[0].shape.clone(), data)]
+        }
+    }
+
+    fn cube(scale: f64, rule: f64) -> Verdict {
+        let case = Case::new(Cube::Forward { scale, rule }, vec![CaseInput::normal([50])]);
+        let mut report = prove_case("cube", 0, &case).unwrap();
+        report.inputs.remove(0).verdict
+    }
+
+    #[test]
+    fn a_right_gradient_is_proved_and_a_wrong_one_refused() {
+        assert_eq!(cube(1.0, 1.0), Verdict::Proved);
+        for wrong in [0.0, -1.0, 1.01, 1.0001, f64::NAN] {
+            let verdict = cube(1.0, wrong);
+            assert!(matches!(verdict, Verdict::Wrong(_)), "{wrong}: {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn the_proof_does_not_depend_on_the_scale_of_the_function() {
+        for scale in [1e-12, 1e12] {
+            assert_eq!(cube(scale, 1.0), Verdict::Proved);
+            assert!(matches!(cube(scale, 1.01), Verdict::Wrong(_)), "{scale}");
+        }
+    }
+
+    #[test]
+    fn a_case_without_a_gradient_to_speak_of_is_vacuous() {
+        assert_eq!(cube(0.0, 1.0), Verdict::Vacuous);
+        assert_eq!(cube(0.0, -1.0), Verdict::Vacuous);
+    }
+
+    #[test]
+    fn an_op_whose_cases_are_vacuous_fails() {
+        let definition = Definition {
+            name: "cube",
+            shader: "",
+            cases: || {
+                let case = |scale| {
+                    let op = Cube::Forward { scale, rule: 1.0 };
+                    Case::new(op, vec![CaseInput::normal([5])])
+                };
+                vec![case(0.0), case(1.0), case(0.0)]
+            },
+        };
+        let report = prove_gradient(&definition);
+        assert_eq!(report.vacuous.len(), 2);
+        assert_eq!(report.failures.len(), 1, "{:?}", report.failures);
+    }
+
+    #[test]
+    fn an_op_without_a_gradient_is_exempt_with_its_reason() {
+        let case = Case::new(Cube::Backward { factor: 1.0 }, {
+            vec![CaseInput::normal([5]), CaseInput::normal([5])]
+        });
+        let report = prove_case("cube", 0, &case).unwrap();
+        assert_eq!(
+            report.exemptions,
+            ["cube.forward: second derivatives are not built"]
+        );
+        assert!(report.inputs.is_empty(), "nothing to prove");
+    }
+
+    #[test]
+    fn both_gradients_of_a_product_are_proved() {
+        let case = Case::new(
+            Matmul::default(),
+            vec![CaseInput::normal([3, 4]), CaseInput::normal([4, 5])],
+        );
+        let report = prove_case("matmul", 0, &case).unwrap();
+        assert_eq!(report.inputs.len(), 2);
+        for input in &report.inputs {
+            assert_eq!(input.verdict, Verdict::Proved, "{}", input.name);
+            assert_eq!(input.directions, DIRECTIONS);
+        }
+        assert!(ops::OPS.iter().any(|op| op.name == "matmul"), "registered");
+    }
+}

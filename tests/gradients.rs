@@ -1,0 +1,64 @@
+//! Proofs that need no adapter: every gradient by finite differences, every comparison by sabotage.
+
+use std::thread;
+
+use anygrad::check::{GradientReport, SabotageReport, prove_gradient, sabotage_op};
+use anygrad::ops::{Definition, OPS};
+
+/// What has no gradient, and why. An exemption is added here by hand, so that it is seen.
+const EXEMPTIONS: &[&str] = &[];
+
+/// Runs `check` on every op, on as many threads as there are cores.
+fn of_all_ops<T: Send>(check: fn(&'static Definition) -> T) -> Vec<T> {
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|worker| {
+                scope.spawn(move || {
+                    let mine = OPS.iter().skip(worker).step_by(threads);
+                    mine.map(check).collect::<Vec<T>>()
+                })
+            })
+            .collect();
+        workers
+            .into_iter()
+            .flat_map(|worker| worker.join().expect("a proof does not panic"))
+            .collect()
+    })
+}
+
+#[test]
+fn every_gradient_is_that_of_finite_differences_and_every_exemption_is_listed() {
+    let reports: Vec<GradientReport> = of_all_ops(prove_gradient);
+    let failures: Vec<&String> = reports.iter().flat_map(|r| &r.failures).collect();
+    assert!(failures.is_empty(), "{failures:#?}");
+    for report in &reports {
+        assert!(
+            report.directions > 0 || !report.exemptions.is_empty(),
+            "{} is proved or exempt",
+            report.op
+        );
+        assert!(report.worst <= 1.0, "{} is within tolerance", report.op);
+    }
+    let mut exemptions: Vec<&String> = reports.iter().flat_map(|r| &r.exemptions).collect();
+    exemptions.sort();
+    assert_eq!(
+        exemptions, EXEMPTIONS,
+        "what has no gradient is listed, and what is listed has none"
+    );
+}
+
+#[test]
+fn no_sabotaged_output_passes_for_the_truth() {
+    let reports: Vec<SabotageReport> = of_all_ops(sabotage_op);
+    let failures: Vec<&String> = reports.iter().flat_map(|r| &r.failures).collect();
+    assert!(failures.is_empty(), "{failures:#?}");
+    for report in &reports {
+        assert!(report.refused > 0, "{} is sabotaged", report.op);
+        assert!(
+            report.refused * 2 > report.tried,
+            "most sabotage of {} is refused",
+            report.op
+        );
+    }
+}
