@@ -1,4 +1,5 @@
 //! The integration tests: one binary, one module per subject.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 // Every op's gradient against finite differences.
 mod gradients;
@@ -6,3 +7,8 @@ mod gradients;
 mod layering;
 // Every shader variant: valid, within limits, translatable, claimed by an op.
 mod shaders;
+
+// What the tests share.
+mod common;
+// Every kernel on the adapter, against its reference.
+mod kernels;

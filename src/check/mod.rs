@@ -12,6 +12,7 @@ mod fake;
 pub mod gradient;
 pub mod inputs;
 pub mod interpreter;
+pub mod on_gpu;
 pub mod prove;
 pub mod sabotage;
 pub mod words;
@@ -22,6 +23,7 @@ use crate::graph::{Node, TensorType};
 pub use compare::{Comparison, Tolerance, compare};
 pub use gradient::{GradientReport, prove_gradient};
 pub use interpreter::Interpreter;
+pub use on_gpu::OnGpu;
 pub use prove::{OpReport, Row, prove_all, prove_op};
 pub use sabotage::{SabotageReport, sabotage_op};
 

@@ -1,0 +1,52 @@
+//! The loop: a configuration and a data set become a trained network; a trained network is evaluated and asked.
+//!
+//! Invariant: nothing here prints; what happens is told as [`Event`]s.
+
+mod evaluate;
+pub mod event;
+pub mod weights;
+
+use std::path::PathBuf;
+
+use crate::config::Config;
+use crate::error::Result;
+use crate::gpu::{Choice, Trust};
+
+pub use evaluate::{ClassScores, Evaluation, Prediction, evaluate, predict};
+pub use event::{Epoch, Event, Model, Outcome, Progress, Scores, Start};
+pub use weights::Weights;
+
+/// What a training is asked to do.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The configuration.
+    pub config: Config,
+    /// Where the data is, if not where the configuration says.
+    pub data: Option<PathBuf>,
+    /// A safetensors file to start from.
+    pub init: Option<PathBuf>,
+    /// The adapter.
+    pub adapter: Choice,
+    /// Whether shaders run with run-time checks.
+    pub trust: Trust,
+}
+
+/// A trained network, as a run folder holds it.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// The configuration it was trained with.
+    pub config: Config,
+    /// Classes, sample shape, normalisation.
+    pub model: Model,
+    /// The weights.
+    pub weights: Weights,
+}
+
+/// Trains.
+///
+/// # Errors
+/// Whatever is wrong with the data, the network or the device; an error of `observe` ends the training.
+pub fn train(request: &Request, observe: &mut dyn FnMut(&Event) -> Result<()>) -> Result<Outcome> {
+    let _ = (request, observe);
+    Err(crate::error::Error::device("not built yet", ""))
+}
