@@ -6,7 +6,19 @@ use anygrad::check::{GradientReport, SabotageReport, prove_gradient, sabotage_op
 use anygrad::ops::{Definition, OPS};
 
 /// What has no gradient, and why. An exemption is added here by hand, so that it is seen.
-const EXEMPTIONS: &[&str] = &[];
+const EXEMPTIONS: &[&str] = &[
+    "adam.forward: an update is not differentiated",
+    "advance.forward: counters are not differentiable",
+    "batch_indices.forward: counters are not differentiable",
+    "confusion_matrix.forward: counts have no gradient",
+    "count_correct.forward: counts have no gradient",
+    "cross_entropy.forward input 2: no gradient, though the outputs depend on it",
+    "gather_batch.bytes: data has no gradient",
+    "gather_batch.floats: data has no gradient",
+    "gather_batch.words: data has no gradient",
+    "mse.forward input 2: no gradient, though the outputs depend on it",
+    "sgd.forward: an update is not differentiated",
+];
 
 /// Runs `check` on every op, on as many threads as there are cores.
 fn of_all_ops<T: Send>(check: fn(&'static Definition) -> T) -> Vec<T> {

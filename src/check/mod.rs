@@ -21,7 +21,7 @@ use crate::error::Result;
 use crate::graph::{Node, TensorType};
 
 pub use compare::{Comparison, Tolerance, compare};
-pub use gradient::{GradientReport, prove_gradient};
+pub use gradient::{GradientReport, prove_gradient, prove_gradient_of};
 pub use interpreter::Interpreter;
 pub use on_gpu::OnGpu;
 pub use prove::{OpReport, Row, prove_all, prove_op};
