@@ -1,5 +1,4 @@
 //! The integration tests: one binary, one module per subject.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 // Every op's gradient against finite differences, every comparison against sabotage.
 mod gradients;
