@@ -7,8 +7,8 @@
 const ROWS: u32 = 16u;
 const C: u32 = 4u;
 
-// Rounded up, so that no entry point divides by zero, used or not.
-const C4: u32 = (C + 3u) / 4u;
+// At least 1, so that the entry points for vec4s are valid where they are not used.
+const C4: u32 = max(C / 4u, 1u);
 const COUNT: u32 = ROWS * C;
 const COUNT4: u32 = (COUNT + 3u) / 4u;
 

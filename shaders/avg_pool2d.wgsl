@@ -18,8 +18,8 @@ const SW: u32 = 2u;
 const PH: u32 = 0u;
 const PW: u32 = 0u;
 
-// Rounded up, so that no entry point divides by zero, used or not.
-const C4: u32 = (C + 3u) / 4u;
+// At least 1, so that the entry points for vec4s are valid where they are not used.
+const C4: u32 = max(C / 4u, 1u);
 // Windows along an axis that can hold one pixel.
 const WINDOWS_H: u32 = (KH - 1u) / SH + 1u;
 const WINDOWS_W: u32 = (KW - 1u) / SW + 1u;

@@ -20,8 +20,8 @@ const PW: u32 = 0u;
 const DH: u32 = 1u;
 const DW: u32 = 1u;
 
-// Rounded up, so that no entry point divides by zero, used or not.
-const C4: u32 = (C + 3u) / 4u;
+// At least 1, so that the entry points for vec4s are valid where they are not used.
+const C4: u32 = max(C / 4u, 1u);
 // Windows along an axis that can hold one pixel.
 const WINDOWS_H: u32 = ((KH - 1u) * DH) / SH + 1u;
 const WINDOWS_W: u32 = ((KW - 1u) * DW) / SW + 1u;

@@ -131,13 +131,11 @@ mod tests {
     use naga::valid::{Capabilities, ValidationFlags, Validator};
 
     use super::*;
+    use crate::graph::op::MAX_LOOP_TRIPS;
     use crate::graph::{
         Array, DType, Dispatch, Gradient, Graph, Lowering, Shape, Tape, Value, autograd,
     };
     use crate::wgsl;
-
-    /// Below the 65,535 iterations after which some drivers leave loops silently, with a margin.
-    const MAX_LOOP_TRIPS: usize = 60_000;
 
     /// The case as a graph, with the nodes of its gradient where it has one.
     fn graph_of(case: &Case) -> Graph {
