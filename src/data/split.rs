@@ -16,11 +16,11 @@ pub enum Split {
 
 /// The numbers of the samples that are kept and of those held out, each in ascending order.
 ///
-/// Of n samples floor(n · (1 − `fraction`)) are kept, as by Keras' `validation_split`, whichever way they are chosen.
+/// A fraction of 0 holds out nothing. Else, of n samples floor(n · (1 − `fraction`)) are kept, as by Keras' `validation_split`, whichever way they are chosen.
 ///
 /// # Errors
 ///
-/// If `fraction` is not between 0 and 1, or leaves one of the two without a sample.
+/// If `fraction` is negative or not below 1, or leaves one of the two without a sample.
 pub(super) fn hold_out(
     labels: &[u32],
     fraction: f64,
@@ -28,12 +28,15 @@ pub(super) fn hold_out(
     sequence: &mut Sequence,
 ) -> Result<(Vec<usize>, Vec<usize>)> {
     let n = labels.len();
+    if fraction == 0.0 {
+        return Ok(((0..n).collect(), Vec::new()));
+    }
     if !(fraction > 0.0 && fraction < 1.0) {
         return Err(Error::usage(
             format!(
                 "a validation fraction of {fraction} leaves no training or no validation samples"
             ),
-            "choose a fraction above 0 and below 1, such as 0.1",
+            "choose a fraction below 1, such as 0.1, or 0 for no validation",
         ));
     }
     #[expect(
@@ -171,9 +174,15 @@ mod tests {
     }
 
     #[test]
+    fn a_fraction_of_zero_holds_out_nothing() {
+        let mut sequence = Sequence::new(1, Stream::Split, 0);
+        let (train, validation) = hold_out(&[0; 7], 0.0, Split::Stratified, &mut sequence).unwrap();
+        assert_eq!((train.len(), validation.len()), (7, 0));
+    }
+
+    #[test]
     fn a_fraction_that_empties_a_part_is_refused() {
         for (n, fraction) in [
-            (10, 0.0),
             (10, 1.0),
             (10, -0.1),
             (10, f64::NAN),

@@ -116,6 +116,15 @@ impl Gpu {
         self.healthy()
     }
 
+    /// Waits until the device has nothing left to do, and counts that as a blocking wait.
+    ///
+    /// # Errors
+    /// If the device is lost or does not answer.
+    pub fn drain(&self) -> Result<()> {
+        self.counters.count_blocking_wait();
+        self.wait(None)
+    }
+
     /// Lets finished work report, without waiting.
     pub(super) fn poll(&self) -> Result<()> {
         self.healthy()?;

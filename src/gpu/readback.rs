@@ -48,6 +48,10 @@ impl Counters {
         Self::add(&self.submits, 1);
     }
 
+    pub(super) fn count_blocking_wait(&self) {
+        Self::add(&self.blocking_waits, 1);
+    }
+
     pub(super) fn count_throttle(&self) {
         Self::add(&self.throttles, 1);
     }
@@ -68,8 +72,7 @@ pub(super) fn read_now(
     let pending = staging.map_on_submit(&encoder);
     gpu.queue.submit([encoder.finish()]);
     gpu.counters.count_submit();
-    Counters::add(&gpu.counters.blocking_waits, 1);
-    gpu.wait(None)?;
+    gpu.drain()?;
     pending.take(gpu)
 }
 
@@ -147,8 +150,7 @@ impl Readback {
     pub fn take(mut self, gpu: &Gpu) -> Result<Vec<u32>> {
         gpu.poll()?;
         if !self.ready() {
-            Counters::add(&gpu.counters.blocking_waits, 1);
-            gpu.wait(None)?;
+            gpu.drain()?;
             self.ready();
         }
         let failed = |why: String| {

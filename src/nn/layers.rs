@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Border, Layer, Network};
+use super::{Border, Init, Layer, Network};
 use crate::config::{Activation, Config, LayerKind, Pool2d};
 use crate::error::Result;
 use crate::graph::{Graph, OpRef, Shape, ShapeError, TensorType, Value, Window};
@@ -22,7 +22,7 @@ pub(super) fn check(config: &Config, sample: [usize; 3], classes: usize) -> Resu
     let mut shape = sample.to_vec();
     // The image that the last flatten turned into a row, for the order of the next dense layer's weights in files.
     let mut flattened: Option<[usize; 3]> = None;
-    for layer in &config.layers {
+    for (index, layer) in config.layers.iter().enumerate() {
         let refuse = |message: String, label: &str, help: &str| {
             Err(config.error_at(
                 &layer.span,
@@ -59,13 +59,15 @@ pub(super) fn check(config: &Config, sample: [usize; 3], classes: usize) -> Resu
                 let group_c = c / conv.groups;
                 let fan_in = kh * kw * group_c;
                 let weight = Shape::from([kh, kw, group_c, conv.out_channels]);
-                network.push(name("weight"), weight, Border::Conv, fan_in);
+                let fan_out = kh * kw * conv.out_channels / conv.groups;
+                let init = weight_init(config, index, conv.activation, fan_in, fan_out);
+                network.push(name("weight"), weight, Border::Conv, init);
                 if conv.bias {
                     network.push(
                         name("bias"),
                         Shape::from([conv.out_channels]),
                         Border::Same,
-                        fan_in,
+                        Init::Zeros,
                     );
                 }
                 shape = vec![oh, ow, conv.out_channels];
@@ -97,18 +99,25 @@ pub(super) fn check(config: &Config, sample: [usize; 3], classes: usize) -> Resu
                     Some([h, w, c]) => Border::Flattened { h, w, c },
                     None => Border::Same,
                 };
+                let init = weight_init(
+                    config,
+                    index,
+                    dense.activation,
+                    features,
+                    dense.out_features,
+                );
                 network.push(
                     name("weight"),
                     Shape::from([dense.out_features, features]),
                     border,
-                    features,
+                    init,
                 );
                 if dense.bias {
                     network.push(
                         name("bias"),
                         Shape::from([dense.out_features]),
                         Border::Same,
-                        features,
+                        Init::Zeros,
                     );
                 }
                 shape = vec![dense.out_features];
@@ -155,6 +164,26 @@ pub(super) fn check(config: &Config, sample: [usize; 3], classes: usize) -> Resu
     check_output(config, &shape, classes)?;
     check_loops(config, sample, &network)?;
     Ok(network)
+}
+
+/// Kaiming before a ReLU, in the layer itself or as the next one; Xavier otherwise.
+fn weight_init(
+    config: &Config,
+    index: usize,
+    activation: Option<Activation>,
+    fan_in: usize,
+    fan_out: usize,
+) -> Init {
+    let next = config.layers.get(index + 1).map(|layer| &layer.kind);
+    let relu = match activation {
+        Some(activation) => activation == Activation::Relu,
+        None => next == Some(&LayerKind::Activation(Activation::Relu)),
+    };
+    if relu {
+        Init::kaiming(fan_in)
+    } else {
+        Init::xavier(fan_in, fan_out)
+    }
 }
 
 /// The last layer gives one number for each class.

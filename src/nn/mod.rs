@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::graph::{Graph, SLICE_ALIGNMENT, Shape, Value};
 
 pub use border::Border;
+pub use init::Init;
 
 /// A network whose shapes are known.
 #[derive(Clone, Debug)]
@@ -47,8 +48,8 @@ pub struct Parameter {
     pub border: Border,
     /// Its first element in the slab.
     pub offset: usize,
-    /// Inputs that one output of its layer sums over.
-    pub fan_in: usize,
+    /// What it is before the first step.
+    pub init: Init,
 }
 
 /// A row of the table of layers.
@@ -89,7 +90,7 @@ impl Network {
         )
     }
 
-    /// The initial slab: PyTorch's defaults, drawn from the seed.
+    /// The initial slab, drawn from the seed.
     pub fn initial(&self, seed: u64) -> Vec<f32> {
         init::slab(self, seed)
     }
@@ -116,7 +117,7 @@ impl Network {
     }
 
     /// Adds a parameter at the end of the slab.
-    fn push(&mut self, name: String, shape: Shape, border: Border, fan_in: usize) {
+    fn push(&mut self, name: String, shape: Shape, border: Border, init: Init) {
         let offset = self.slab_elements;
         self.slab_elements += shape.elements().next_multiple_of(SLICE_ALIGNMENT);
         self.parameters.push(Parameter {
@@ -124,7 +125,7 @@ impl Network {
             shape,
             border,
             offset,
-            fan_in,
+            init,
         });
     }
 }

@@ -5,6 +5,7 @@
 mod evaluate;
 pub mod event;
 mod resident;
+mod run;
 mod session;
 mod step;
 mod trainer;

@@ -79,11 +79,16 @@ pub(super) fn resident(dataset: &Dataset, model: &Model) -> Resident {
             Samples::Floats(_) => DType::F32,
         },
         classes: model.classes.len(),
-        normalization: Normalization {
-            divide_by: model.divide_by,
-            mean: model.mean.clone(),
-            std: model.std.clone(),
-        },
+        normalization: normalization(model),
+    }
+}
+
+/// From raw values to what the network sees.
+pub(super) fn normalization(model: &Model) -> Normalization {
+    Normalization {
+        divide_by: model.divide_by,
+        mean: model.mean.clone(),
+        std: model.std.clone(),
     }
 }
 
@@ -110,7 +115,7 @@ pub(super) fn upload(gpu: &Gpu, memory: &mut Memory, dataset: &Dataset) -> Resul
 }
 
 /// Four bytes to a word, the first in the lowest bits.
-fn pack(bytes: &[u8]) -> Vec<u32> {
+pub(super) fn pack(bytes: &[u8]) -> Vec<u32> {
     bytes
         .chunks(4)
         .map(|chunk| {

@@ -1,27 +1,20 @@
-//! The training loop: many steps per submission, metrics one submission late, never a wait for the adapter.
+//! A training from its request to its outcome: data, network, plans, memory, the loop, the test.
 
-use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::event::{Epoch, Event, Outcome, Progress, Scores, Start};
-use super::session::{Evaluator, Piece, Session, Sums, check_limits};
-use super::step::{self, Pass, RING, buffers};
+use super::event::{Event, Outcome, Start};
+use super::run::Run;
+use super::session::{Evaluator, Session, check_limits};
+use super::step::{self, Pass, buffers};
 use super::weights::Weights;
 use super::{Request, resident};
 use crate::config::{Config, Length, Loss, Optimizer};
 use crate::data::Dataset;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::gpu::{Executor, Gpu};
 use crate::nn::Network;
 use crate::ops::state;
 use crate::plan::Plan;
-
-/// One submission should keep the adapter busy about this long: long against the cost of a submission, short against the
-/// watchdogs of desktop drivers and the patience of someone who looks at the screen.
-const SUBMIT: Duration = Duration::from_millis(80);
-
-/// Progress is told at most this often.
-const PROGRESS: Duration = Duration::from_millis(100);
 
 /// Trains.
 ///
@@ -95,10 +88,10 @@ pub fn train(request: &Request, observe: &mut dyn FnMut(&Event) -> Result<()>) -
         length,
         batch,
     );
-    run.drive(observe)?;
-    let train_seconds = run.seconds();
-    let (bytes_read, blocking_waits) = run.host_cost(before);
-    drop(run);
+    run.submit_all(observe)?;
+    let blocking_waits = session.gpu.counters.blocking_waits() - before.1;
+    let train_seconds = run.finish(observe)?;
+    let bytes_read = session.gpu.counters.bytes_read() - before.0;
 
     let test = test.as_mut().map(|test| test.run(&session)).transpose()?;
     let slab: Vec<f32> = session
@@ -210,9 +203,9 @@ fn batch_that_fits(
 
 /// How many steps a training has.
 #[derive(Clone, Copy, Debug)]
-struct Steps {
-    per_epoch: u64,
-    total: u64,
+pub(super) struct Steps {
+    pub(super) per_epoch: u64,
+    pub(super) total: u64,
 }
 
 impl Steps {
@@ -255,243 +248,4 @@ fn write_constants(session: &mut Session, config: &Config, classes: usize) -> Re
         session.write_identity(classes)?;
     }
     Ok(())
-}
-
-/// Metrics on their way to the host.
-enum Pending {
-    Training(Piece),
-    /// A piece of the validation at the end of an epoch; the last one completes it.
-    Validation {
-        piece: Piece,
-        last: bool,
-    },
-}
-
-/// A training under way.
-struct Run<'a> {
-    session: &'a Session,
-    executor: Executor,
-    pass: Pass,
-    validation: Option<Evaluator>,
-    length: Steps,
-    batch: usize,
-    /// In the order of submission.
-    pending: VecDeque<Pending>,
-    submitted: u64,
-    /// Steps per submission, from the time they take.
-    per_submit: u64,
-    began: Instant,
-    last_arrival: Instant,
-    last_progress: Instant,
-    epoch_began: Instant,
-    /// Steps whose metrics have arrived.
-    arrived: u64,
-    sums: Sums,
-    validation_sums: Sums,
-    /// An epoch whose training is measured and whose validation is not yet.
-    measured: Option<Epoch>,
-    first_epoch_steps: u64,
-}
-
-impl<'a> Run<'a> {
-    fn new(
-        session: &'a Session,
-        executor: Executor,
-        pass: Pass,
-        validation: Option<Evaluator>,
-        length: Steps,
-        batch: usize,
-    ) -> Self {
-        let now = Instant::now();
-        Self {
-            session,
-            executor,
-            pass,
-            validation,
-            length,
-            batch,
-            pending: VecDeque::new(),
-            submitted: 0,
-            per_submit: 1,
-            began: now,
-            last_arrival: now,
-            last_progress: now,
-            epoch_began: now,
-            arrived: 0,
-            sums: Sums::default(),
-            validation_sums: Sums::default(),
-            measured: None,
-            first_epoch_steps: 0,
-        }
-    }
-
-    fn drive(&mut self, observe: &mut dyn FnMut(&Event) -> Result<()>) -> Result<()> {
-        let metrics = self.pass.metrics();
-        while self.submitted < self.length.total {
-            let epoch_end = (self.submitted / self.length.per_epoch + 1) * self.length.per_epoch;
-            let end = epoch_end.min(self.length.total);
-            let steps = self.per_submit.min(end - self.submitted);
-            let count = usize::try_from(steps).expect("at most a ring of steps");
-            let session = self.session;
-            let readback =
-                self.executor
-                    .submit(&session.gpu, &session.memory, count, Some(&metrics))?;
-            let piece = Piece {
-                first_step: self.submitted,
-                steps,
-                readback: readback.expect("a readback was asked for"),
-            };
-            self.pending.push_back(Pending::Training(piece));
-            self.submitted += steps;
-            if self.submitted == end {
-                self.validate()?;
-            }
-            self.collect(false, observe)?;
-        }
-        // The blocking waits of a training end here: what follows is its end.
-        self.collect(true, observe)
-    }
-
-    /// Submits a validation pass over the weights as they are now.
-    fn validate(&mut self) -> Result<()> {
-        let Some(evaluator) = &mut self.validation else {
-            return Ok(());
-        };
-        let steps = usize::try_from(self.per_submit).expect("at most a ring of steps");
-        let mut pieces = evaluator.submit(self.session, steps)?;
-        let last = pieces.pop();
-        let piece = |piece, last| Pending::Validation { piece, last };
-        self.pending
-            .extend(pieces.into_iter().map(|p| piece(p, false)));
-        self.pending.extend(last.map(|p| piece(p, true)));
-        Ok(())
-    }
-
-    /// Takes the metrics that have arrived; all of them, waiting, if `all`.
-    fn collect(&mut self, all: bool, observe: &mut dyn FnMut(&Event) -> Result<()>) -> Result<()> {
-        while let Some(front) = self.pending.front_mut() {
-            let (Pending::Training(piece) | Pending::Validation { piece, .. }) = front;
-            if !all && !piece.readback.ready() {
-                break;
-            }
-            match self.pending.pop_front() {
-                Some(Pending::Training(piece)) => self.training_arrived(piece, observe)?,
-                Some(Pending::Validation { piece, last }) => {
-                    for step in piece.take(&self.session.gpu)? {
-                        self.validation_sums.add(step);
-                    }
-                    if last {
-                        let scores = std::mem::take(&mut self.validation_sums).scores();
-                        self.epoch_done(Some(scores), observe)?;
-                    }
-                    self.last_arrival = Instant::now();
-                }
-                None => break,
-            }
-        }
-        Ok(())
-    }
-
-    fn training_arrived(
-        &mut self,
-        piece: Piece,
-        observe: &mut dyn FnMut(&Event) -> Result<()>,
-    ) -> Result<()> {
-        let (first, steps) = (piece.first_step, piece.steps);
-        let measured = piece.take(&self.session.gpu)?;
-        let now = Instant::now();
-        self.adapt(steps, now.duration_since(self.last_arrival));
-        self.last_arrival = now;
-        for (step, measured) in (first..).zip(measured) {
-            if !measured.finite() {
-                return Err(not_finite(step, self.length.per_epoch));
-            }
-            self.sums.add(measured);
-            self.arrived = step + 1;
-        }
-        let epoch = (self.arrived - 1) / self.length.per_epoch + 1;
-        let ends = self.arrived.is_multiple_of(self.length.per_epoch) || self.arrived == self.length.total;
-        if now.duration_since(self.last_progress) >= PROGRESS || ends {
-            self.last_progress = now;
-            observe(&Event::Progress(Progress {
-                epoch,
-                step: self.arrived,
-                train: self.sums.scores(),
-                samples_per_second: self.speed(self.arrived, self.began, now),
-            }))?;
-        }
-        if ends {
-            let steps = self.arrived - self.first_epoch_steps;
-            self.measured = Some(Epoch {
-                epoch,
-                step: self.arrived,
-                train: std::mem::take(&mut self.sums).scores(),
-                validation: None,
-                samples_per_second: self.speed(steps, self.epoch_began, now),
-                seconds: now.duration_since(self.began).as_secs_f64(),
-            });
-            self.first_epoch_steps = self.arrived;
-            if self.validation.is_none() {
-                self.epoch_done(None, observe)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn epoch_done(
-        &mut self,
-        validation: Option<Scores>,
-        observe: &mut dyn FnMut(&Event) -> Result<()>,
-    ) -> Result<()> {
-        self.epoch_began = Instant::now();
-        match self.measured.take() {
-            Some(epoch) => observe(&Event::Epoch(Epoch {
-                validation,
-                ..epoch
-            })),
-            None => Ok(()),
-        }
-    }
-
-    /// Steps per submission from the time the last ones took: at most twice as many as before, at most a ring.
-    fn adapt(&mut self, steps: u64, took: Duration) {
-        let seconds = took.as_secs_f64().max(1e-6);
-        let fit = SUBMIT.as_secs_f64() * steps as f64 / seconds;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a positive number, clamped to the ring"
-        )]
-        let fit = fit as u64;
-        self.per_submit = fit.clamp(1, (self.per_submit * 2).min(RING as u64));
-    }
-
-    fn speed(&self, steps: u64, since: Instant, now: Instant) -> f64 {
-        let samples = (steps * self.batch as u64) as f64;
-        samples / now.duration_since(since).as_secs_f64().max(1e-9)
-    }
-
-    fn seconds(&self) -> f64 {
-        self.began.elapsed().as_secs_f64()
-    }
-
-    /// Bytes read and blocking waits since `before`.
-    fn host_cost(&self, before: (u64, u64)) -> (u64, u64) {
-        let counters = &self.session.gpu.counters;
-        (
-            counters.bytes_read() - before.0,
-            counters.blocking_waits() - before.1,
-        )
-    }
-}
-
-fn not_finite(step: u64, per_epoch: u64) -> Error {
-    Error::check(
-        format!(
-            "the loss is not a finite number in step {} (epoch {})",
-            step + 1,
-            step / per_epoch + 1
-        ),
-        "the training diverged: try a smaller `optimizer.learning_rate` (--set optimizer.learning_rate=…)",
-    )
 }
