@@ -1,7 +1,7 @@
 //! Where the training is: two small tensors that steps, data order and optimisers share.
 //!
-//! `counters` is U32 [8]: word 0 [`STEP`], 1 [`EPOCH`], 2 [`POSITION`]. `schedule` is F32 [4]: word 0 [`LEARNING_RATE`]. The other
-//! words are reserved and 0. `shaders/lib/state.wgsl` holds the same names for the kernels.
+//! `counters` is U32 (8): word 0 [`STEP`], 1 [`EPOCH`], 2 [`POSITION`]. `schedule` is F32 (4): word 0 [`LEARNING_RATE`]. The
+//! other words are reserved and 0. `shaders/lib/state.wgsl` holds the same names for the kernels.
 
 use crate::graph::{DType, ShapeError, TensorType};
 
