@@ -11,5 +11,7 @@ mod variants;
 
 // What the tests share.
 mod common;
+// Whole trainings against PyTorch.
+mod golden;
 // Every kernel on the adapter, against its reference.
 mod kernels;

@@ -75,11 +75,22 @@ pub struct Epoch {
     pub seconds: f64,
 }
 
+/// The losses of some steps, each before its update, as they arrive.
+#[derive(Clone, Debug)]
+pub struct Steps {
+    /// The first of the steps, from 1.
+    pub first: u64,
+    /// The mean loss over the batch of each step.
+    pub losses: Vec<f32>,
+}
+
 /// What a training tells.
 #[derive(Clone, Debug)]
 pub enum Event {
     /// Before the first step.
     Start(Box<Start>),
+    /// Every step, some at a time.
+    Steps(Steps),
     /// Now and then.
     Progress(Progress),
     /// After each epoch.

@@ -17,8 +17,8 @@ use crate::config::Config;
 use crate::gpu::{Choice, Trust};
 
 pub use evaluate::{ClassScores, Evaluation, Prediction, evaluate, predict};
-pub use event::{Epoch, Event, Model, Outcome, Progress, Scores, Start};
-pub use trainer::train;
+pub use event::{Epoch, Event, Model, Outcome, Progress, Scores, Start, Steps};
+pub use trainer::{train, train_on};
 pub use weights::Weights;
 
 /// What a training is asked to do.

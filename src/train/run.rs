@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::event::{Epoch, Event, Progress, Scores};
+use super::event::{Epoch, Event, Progress, Scores, Steps};
 use super::session::{Evaluator, Measured, Piece, Session, Sums};
 use super::step::{Pass, RING};
-use super::trainer::Steps;
+use super::trainer::Length;
 use crate::error::{Error, Result};
 use crate::gpu::Executor;
 
@@ -55,7 +55,7 @@ pub(super) struct Run<'a> {
     executor: Executor,
     pass: Pass,
     validation: Option<Evaluator>,
-    length: Steps,
+    length: Length,
     batch: usize,
     /// In the order of submission.
     pending: VecDeque<Submission>,
@@ -84,7 +84,7 @@ impl<'a> Run<'a> {
         executor: Executor,
         pass: Pass,
         validation: Option<Evaluator>,
-        length: Steps,
+        length: Length,
         batch: usize,
     ) -> Self {
         let now = Instant::now();
@@ -218,6 +218,11 @@ impl<'a> Run<'a> {
         measured: Vec<Measured>,
         observe: &mut Observe<'_>,
     ) -> Result<()> {
+        let losses = measured.iter().map(Measured::loss).collect();
+        observe(&Event::Steps(Steps {
+            first: first + 1,
+            losses,
+        }))?;
         for (step, measured) in (first..).zip(measured) {
             if !measured.finite() {
                 return Err(not_finite(step, self.length.per_epoch));

@@ -65,6 +65,11 @@ pub(super) struct Measured {
 }
 
 impl Measured {
+    /// The mean loss over the real samples of the batch.
+    pub(super) fn loss(&self) -> f32 {
+        self.loss
+    }
+
     /// Whether the loss was a number.
     pub(super) fn finite(&self) -> bool {
         self.finite

@@ -8,7 +8,7 @@ use super::session::{Evaluator, Session, check_limits};
 use super::step::{self, Pass, buffers};
 use super::weights::Weights;
 use super::{Request, resident};
-use crate::config::{Config, Length, Loss, Optimizer};
+use crate::config::{self, Config, Loss, Optimizer};
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::gpu::{Executor, Gpu};
@@ -22,23 +22,44 @@ use crate::plan::Plan;
 /// Whatever is wrong with the data, the network or the device; an error of `observe` ends the training.
 pub fn train(request: &Request, observe: &mut dyn FnMut(&Event) -> Result<()>) -> Result<Outcome> {
     let begin = Instant::now();
+    let dataset = resident::load(&request.config, request.data.as_deref())?;
+    train_from(begin, request, &dataset, observe)
+}
+
+/// Trains on a data set that is already in memory, whatever the configuration says of data.
+///
+/// # Errors
+/// As [`train`].
+pub fn train_on(
+    request: &Request,
+    dataset: &Dataset,
+    observe: &mut dyn FnMut(&Event) -> Result<()>,
+) -> Result<Outcome> {
+    train_from(Instant::now(), request, dataset, observe)
+}
+
+fn train_from(
+    begin: Instant,
+    request: &Request,
+    dataset: &Dataset,
+    observe: &mut dyn FnMut(&Event) -> Result<()>,
+) -> Result<Outcome> {
     let config = &request.config;
-    let dataset = resident::load(config, request.data.as_deref())?;
-    let model = resident::model(config, &dataset)?;
+    let model = resident::model(config, dataset)?;
     let network = Network::new(config, dataset.sample_shape, dataset.classes.len())?;
     let slab = match &request.init {
         Some(path) => Weights::read(path)?.to_slab(&network, &path.display().to_string())?,
         None => network.initial(config.seed),
     };
-    let data = resident::resident(&dataset, &model);
-    let passes = Passes::of(&dataset);
+    let data = resident::resident(dataset, &model);
+    let passes = Passes::of(dataset);
 
     let gpu = Gpu::open(&request.adapter, request.trust)?;
     let plans = Plans::new(&network, config, &data, &passes);
     check_limits(&gpu, &plans.all(), config.train.batch, |limit| {
         batch_that_fits(&network, config, &data, &passes, limit)
     })?;
-    let length = Steps::of(config, dataset.parts.train.len());
+    let length = Length::of(config, dataset.parts.train.len());
     observe(&Event::Start(Box::new(Start {
         name: config.name.clone(),
         adapter: gpu.info.clone(),
@@ -50,7 +71,7 @@ pub fn train(request: &Request, observe: &mut dyn FnMut(&Event) -> Result<()>) -
         layers: network.summary(),
         parameters: network.parameter_count(),
         planned_bytes: plans.peak_bytes(),
-        data_bytes: resident::bytes(&dataset),
+        data_bytes: resident::bytes(dataset),
         batch: config.train.batch,
         steps: length.total,
         steps_per_epoch: length.per_epoch,
@@ -59,7 +80,7 @@ pub fn train(request: &Request, observe: &mut dyn FnMut(&Event) -> Result<()>) -
     let mut session = Session::new(gpu);
     session.write_parameters(&slab)?;
     write_constants(&mut session, config, dataset.classes.len())?;
-    resident::upload(&session.gpu, &mut session.memory, &dataset)?;
+    resident::upload(&session.gpu, &mut session.memory, dataset)?;
     let batch = config.train.batch;
     let evaluator = |session: &mut Session, plan: Option<Plan>, pass: &Pass| {
         plan.map(|plan| Evaluator::new(session, plan, pass.clone(), batch))
@@ -203,17 +224,17 @@ fn batch_that_fits(
 
 /// How many steps a training has.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Steps {
+pub(super) struct Length {
     pub(super) per_epoch: u64,
     pub(super) total: u64,
 }
 
-impl Steps {
+impl Length {
     fn of(config: &Config, samples: usize) -> Self {
         let per_epoch = samples.div_ceil(config.train.batch) as u64;
         let total = match config.train.length {
-            Length::Epochs(epochs) => u64::from(epochs) * per_epoch,
-            Length::Steps(steps) => u64::from(steps),
+            config::Length::Epochs(epochs) => u64::from(epochs) * per_epoch,
+            config::Length::Steps(steps) => u64::from(steps),
         };
         Self { per_epoch, total }
     }

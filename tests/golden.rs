@@ -1,0 +1,308 @@
+//! Whole trainings against PyTorch's: first gradients, weights after ten steps, losses.
+//!
+//! The digits travel with the project (`tests/golden`). The two MNIST networks need MNIST and their golden files, which do not:
+//! they are compared where `ANYGRAD_GOLDEN` and `ANYGRAD_MNIST` name the folders, or `../shared` holds them.
+
+use std::path::{Path, PathBuf};
+
+use anygrad::config::{self, Config};
+use anygrad::data::{Dataset, Parts, Samples, digits};
+use anygrad::gpu::{Choice, Trust};
+use anygrad::train::{Event, Outcome, Request, Weights, train, train_on};
+
+use crate::common;
+
+const DIGITS: &str = r#"
+[data]
+source = "digits"
+[train]
+batch = 32
+steps = 50
+shuffle = false
+[optimizer]
+kind = "sgd"
+learning_rate = 0.3
+momentum = 0.9
+nesterov = true
+weight_decay = 1e-4
+[[layer]]
+kind = "conv2d"
+out_channels = 8
+kernel = 3
+padding = 1
+activation = "relu"
+[[layer]]
+kind = "max_pool2d"
+kernel = 2
+[[layer]]
+kind = "conv2d"
+out_channels = 16
+kernel = 3
+stride = 2
+padding = 1
+activation = "tanh"
+[[layer]]
+kind = "flatten"
+[[layer]]
+kind = "dense"
+out_features = 32
+activation = "sigmoid"
+[[layer]]
+kind = "dense"
+out_features = 10
+"#;
+
+/// A training to compare: where it starts, what it learns, how far weights may be off after ten steps.
+struct Golden {
+    name: &'static str,
+    folder: PathBuf,
+    text: &'static str,
+    data: Option<PathBuf>,
+    weights_tolerance: f64,
+}
+
+impl Golden {
+    fn file(&self, part: &str) -> PathBuf {
+        self.folder.join(format!("{}.{part}", self.name))
+    }
+
+    fn config(&self, overrides: &[&str]) -> Config {
+        let overrides: Vec<String> = overrides.iter().map(|&o| o.to_owned()).collect();
+        config::parse(self.name, self.text, &overrides).unwrap()
+    }
+
+    /// Trains from the golden weights and returns the outcome with the loss of every step.
+    fn train(&self, overrides: &[&str]) -> (Outcome, Vec<f32>) {
+        let choice = std::env::var("ANYGRAD_ADAPTER").unwrap_or_default();
+        let request = Request {
+            config: self.config(overrides),
+            data: self.data.clone(),
+            init: Some(self.file("init.safetensors")),
+            adapter: Choice::from(choice.as_str()),
+            trust: Trust::Trusted,
+        };
+        let mut losses = Vec::new();
+        let mut observe = |event: &Event| {
+            if let Event::Steps(steps) = event {
+                losses.extend(&steps.losses);
+            }
+            Ok(())
+        };
+        let outcome = if self.data.is_some() {
+            train(&request, &mut observe)
+        } else {
+            train_on(&request, &digits_in_file_order(), &mut observe)
+        };
+        (outcome.unwrap(), losses)
+    }
+
+    /// The first gradient agrees within 1e-5 of each tensor's largest magnitude: with plain SGD and a learning rate of 1 it is
+    /// what the first step subtracts.
+    fn first_gradient_agrees(&self) {
+        let overrides = [
+            "train.steps=1",
+            "train.shuffle=false",
+            "optimizer.learning_rate=1",
+        ];
+        let plain: &[&str] = match self.name {
+            "mlp" => &[],
+            "cnn" => &["optimizer.kind=sgd"],
+            _ => &[
+                "optimizer.momentum=0",
+                "optimizer.nesterov=false",
+                "optimizer.weight_decay=0",
+            ],
+        };
+        let text = self.text.replace("epsilon = 1e-7", "");
+        let plain_optimizer = Golden {
+            text: Box::leak(text.into_boxed_str()),
+            ..self.clone()
+        };
+        let (outcome, _) = plain_optimizer.train(&[&overrides, plain].concat());
+        let before = Weights::read(&self.file("init.safetensors")).unwrap();
+        let golden = Weights::read(&self.file("grad1.safetensors")).unwrap();
+        for tensor in golden.tensors() {
+            let (before, after) = (
+                named(&before, &tensor.name),
+                named(&outcome.weights, &tensor.name),
+            );
+            let gradient: Vec<f64> = before
+                .iter()
+                .zip(after)
+                .map(|(&b, &a)| f64::from(b) - f64::from(a))
+                .collect();
+            agree(
+                &format!("{} gradient", tensor.name),
+                &gradient,
+                &tensor.data,
+                1e-5,
+            );
+        }
+    }
+
+    /// Weights after ten steps and the losses of the first fifty agree.
+    fn training_agrees(&self) {
+        let (outcome, _) = self.train(&["train.steps=10", "train.shuffle=false"]);
+        let golden = Weights::read(&self.file("step10.safetensors")).unwrap();
+        for tensor in golden.tensors() {
+            let after: Vec<f64> = named(&outcome.weights, &tensor.name)
+                .iter()
+                .map(|&w| w.into())
+                .collect();
+            agree(
+                &format!("{} after ten steps", tensor.name),
+                &after,
+                &tensor.data,
+                self.weights_tolerance,
+            );
+        }
+        let (_, losses) = self.train(&["train.steps=50", "train.shuffle=false"]);
+        let text = std::fs::read_to_string(self.file("loss.csv")).unwrap();
+        let golden: Vec<f64> = text
+            .lines()
+            .skip(1)
+            .take(50)
+            .map(|line| line.split_once(',').unwrap().1.parse().unwrap())
+            .collect();
+        assert_eq!((losses.len(), golden.len()), (50, 50), "fifty losses");
+        let mut worst = 0.0f64;
+        for (step, (&loss, golden)) in losses.iter().zip(golden).enumerate() {
+            let error = (f64::from(loss) - golden).abs();
+            worst = worst.max(error);
+            assert!(
+                error <= 1e-5 * golden.abs().max(1.0),
+                "loss of step {}: {loss}, PyTorch {golden}",
+                step + 1
+            );
+        }
+        common::say(&format!(
+            "{}: losses of fifty steps within {worst:.1e} of PyTorch's",
+            self.name
+        ));
+    }
+}
+
+impl Clone for Golden {
+    fn clone(&self) -> Self {
+        Self {
+            folder: self.folder.clone(),
+            data: self.data.clone(),
+            ..*self
+        }
+    }
+}
+
+/// All 1,797 digits in the order of the file, as training samples.
+fn digits_in_file_order() -> Dataset {
+    let (bytes, labels) = digits::in_file_order().unwrap();
+    let count = labels.len();
+    Dataset {
+        name: "digits in file order".to_owned(),
+        sample_shape: [8, 8, 1],
+        samples: Samples::Bytes(bytes),
+        labels,
+        classes: (0..10).map(|class| class.to_string()).collect(),
+        parts: Parts {
+            train: 0..count,
+            validation: count..count,
+            test: count..count,
+        },
+    }
+}
+
+fn named<'a>(weights: &'a Weights, name: &str) -> &'a [f32] {
+    &weights
+        .tensors()
+        .iter()
+        .find(|tensor| tensor.name == name)
+        .unwrap()
+        .data
+}
+
+/// Every element within `tolerance` of the tensor's largest magnitude; a NaN never is.
+fn agree(what: &str, ours: &[f64], golden: &[f32], tolerance: f64) {
+    assert_eq!(ours.len(), golden.len(), "{what}: as many elements");
+    let largest = golden
+        .iter()
+        .fold(0.0f64, |most, &value| most.max(f64::from(value).abs()));
+    assert!(largest > 0.0, "{what}: not all zero");
+    for (place, (&ours, &golden)) in ours.iter().zip(golden).enumerate() {
+        let error = (ours - f64::from(golden)).abs() / largest;
+        assert!(
+            error <= tolerance,
+            "{what}: element {place} is {ours}, PyTorch's {golden}: {error:.1e} of the largest"
+        );
+    }
+}
+
+fn digits_golden() -> Golden {
+    Golden {
+        name: "digits",
+        folder: Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden"),
+        text: DIGITS,
+        data: None,
+        weights_tolerance: 1e-5,
+    }
+}
+
+/// A golden MNIST network, if its files are there.
+fn mnist_golden(name: &'static str, net: &str, weights_tolerance: f64) -> Option<Golden> {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    let folder = |variable: &str, default: &str| {
+        std::env::var_os(variable).map_or_else(|| shared.join(default), PathBuf::from)
+    };
+    let (folder, data) = (
+        folder("ANYGRAD_GOLDEN", "golden"),
+        folder("ANYGRAD_MNIST", "data/mnist"),
+    );
+    if !folder.join(format!("{name}.init.safetensors")).exists() || !data.exists() {
+        common::say(&format!(
+            "NOT RUN: the golden files of the {name} or MNIST are not on this machine"
+        ));
+        return None;
+    }
+    let text = config::SHIPPED
+        .iter()
+        .find(|(file, _)| *file == net)
+        .unwrap()
+        .1;
+    Some(Golden {
+        name,
+        folder,
+        text,
+        data: Some(data),
+        weights_tolerance,
+    })
+}
+
+#[test]
+fn the_digits_network_has_the_gradients_of_pytorch() {
+    if common::gpu(Trust::Trusted).is_some() {
+        digits_golden().first_gradient_agrees();
+    }
+}
+
+#[test]
+fn the_digits_network_trains_as_in_pytorch() {
+    if common::gpu(Trust::Trusted).is_some() {
+        digits_golden().training_agrees();
+    }
+}
+
+#[test]
+fn the_mnist_mlp_has_the_gradients_and_the_training_of_pytorch() {
+    let golden = mnist_golden("mlp", "mnist-mlp.toml", 1e-5);
+    if let (Some(golden), Some(_)) = (golden, common::gpu(Trust::Trusted)) {
+        golden.first_gradient_agrees();
+        golden.training_agrees();
+    }
+}
+
+#[test]
+fn the_mnist_cnn_has_the_gradients_and_the_training_of_pytorch() {
+    let golden = mnist_golden("cnn", "mnist-cnn.toml", 1e-4);
+    if let (Some(golden), Some(_)) = (golden, common::gpu(Trust::Trusted)) {
+        golden.first_gradient_agrees();
+        golden.training_agrees();
+    }
+}
