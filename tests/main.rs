@@ -1,5 +1,7 @@
 //! The integration tests: one binary, one module per subject.
 
+// Whole trainings on the adapter.
+mod training;
 // Every op's gradient against finite differences, every comparison against sabotage.
 mod gradients;
 // Who may use whom, and what stays out of where.

@@ -4,7 +4,7 @@
 //! and likewise for w, as PyTorch's `conv2d` (which stores the weight as (O, C / groups, KH, KW)). The kernels are implicit
 //! matrix products: nothing is unrolled in memory.
 
-use super::reduce_sum;
+use super::{reduce_sum, workgroup};
 use crate::graph::{
     Array, Case, CaseInput, Constant, Dispatch, Gradient, Lowering, Op, Operand, Shape, ShapeError,
     Tape, TensorType, Window,
@@ -185,6 +185,7 @@ impl Extents {
         let chunk = sum_rows.div_ceil(chunks);
         let chunks = sum_rows.div_ceil(chunk);
         constants.extend([("CHUNK", chunk.into()), ("CHUNKS", chunks.into())]);
+        constants.push(workgroup::of_tiles(lanes * chunks));
         let sum = |to: Operand| Dispatch {
             shader: "conv2d",
             entry,
@@ -213,7 +214,7 @@ impl Extents {
 
     /// Rows (pixels) and `vec4` columns (channels) of the tile of one invocation: smaller where there would be too few.
     fn tile(&self, pixels: usize, channels: usize) -> (usize, usize) {
-        if pixels * channels >= 1 << 15 && channels >= 8 {
+        if pixels * channels >= 1 << 14 && channels >= 8 {
             (8, 2)
         } else {
             (4, 1)
@@ -223,10 +224,11 @@ impl Extents {
     fn one(
         &self,
         entry: &'static str,
-        constants: Vec<(&'static str, Constant)>,
+        mut constants: Vec<(&'static str, Constant)>,
         invocations: usize,
         loop_trips: usize,
     ) -> Lowering {
+        constants.push(workgroup::of_tiles(invocations));
         Lowering::one(Dispatch {
             shader: "conv2d",
             entry,

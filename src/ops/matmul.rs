@@ -1,6 +1,6 @@
 //! `y = op(a) · op(b)`: the matrix product, either operand transposed or not.
 
-use super::reduce_sum;
+use super::{reduce_sum, workgroup};
 use crate::graph::{
     Array, Case, CaseInput, Dispatch, Gradient, Lowering, Op, Operand, ShapeError, Tape, TensorType,
 };
@@ -134,6 +134,7 @@ impl Op for Matmul {
             ("TRANSPOSE_B", self.transpose_b.into()),
         ];
         constants.extend(variant.constants);
+        constants.push(workgroup::of_tiles(tiles * splits));
         let product = |to: Operand| Dispatch {
             shader: "matmul",
             entry: variant.entry,

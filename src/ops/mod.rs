@@ -35,6 +35,7 @@ pub mod tanh;
 pub mod transpose;
 #[cfg(test)]
 mod validity;
+mod workgroup;
 
 use crate::graph::{Case, OpRef};
 

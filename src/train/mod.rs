@@ -7,7 +7,7 @@ pub mod event;
 mod resident;
 mod run;
 mod session;
-mod step;
+pub mod step;
 mod trainer;
 pub mod weights;
 

@@ -17,57 +17,65 @@ use crate::ops::{
 };
 
 /// Names of the buffers that outlive a step.
-pub(super) mod buffers {
-    pub(in crate::train) const PARAMETERS: &str = "parameters";
-    pub(in crate::train) const GRADIENTS: &str = "gradients";
-    pub(in crate::train) const MOMENTS: [&str; 2] = ["first moments", "second moments"];
-    pub(in crate::train) const SCHEDULE: &str = "schedule";
-    pub(in crate::train) const SAMPLES: &str = "samples";
-    pub(in crate::train) const LABELS: &str = "labels";
-    pub(in crate::train) const ONES: &str = "ones";
-    pub(in crate::train) const IDENTITY: &str = "one-hot rows";
+pub mod buffers {
+    /// All trained tensors, one after the other.
+    pub const PARAMETERS: &str = "parameters";
+    /// The gradient of each, at the same place.
+    pub const GRADIENTS: &str = "gradients";
+    /// What an optimiser remembers of each.
+    pub const MOMENTS: [&str; 2] = ["first moments", "second moments"];
+    /// The learning rate.
+    pub const SCHEDULE: &str = "schedule";
+    /// All samples of the data set.
+    pub const SAMPLES: &str = "samples";
+    /// All labels.
+    pub const LABELS: &str = "labels";
+    /// The gradient of each row's loss by itself.
+    pub const ONES: &str = "ones";
+    /// The identity matrix: one-hot targets.
+    pub const IDENTITY: &str = "one-hot rows";
 }
 
 /// Steps whose metrics the ring on the adapter holds: the most that one submission may run.
-pub(super) const RING: usize = 256;
+pub const RING: usize = 256;
 
 /// What a graph must know of the data set on the adapter.
 #[derive(Clone, Debug)]
-pub(super) struct Resident {
+pub struct Resident {
     /// Samples in all parts.
-    pub(super) samples: usize,
+    pub samples: usize,
     /// Height, width, channels.
-    pub(super) sample_shape: [usize; 3],
+    pub sample_shape: [usize; 3],
     /// Bytes or floats.
-    pub(super) dtype: DType,
+    pub dtype: DType,
     /// The number of classes.
-    pub(super) classes: usize,
+    pub classes: usize,
     /// From raw values to what the network sees.
-    pub(super) normalization: Normalization,
+    pub normalization: Normalization,
 }
 
 /// The buffers of one pass over a part of the data: where it is, and what it measured.
 #[derive(Clone, Debug)]
-pub(super) struct Pass {
+pub struct Pass {
     /// The samples.
-    pub(super) part: Range<usize>,
+    pub part: Range<usize>,
     /// `training`, `validation`, `test`: the buffers' first word.
-    pub(super) name: &'static str,
+    pub name: &'static str,
 }
 
 impl Pass {
     /// The name of the counters' buffer.
-    pub(super) fn counters(&self) -> String {
+    pub fn counters(&self) -> String {
         format!("{} counters", self.name)
     }
 
     /// The name of the metrics' ring.
-    pub(super) fn metrics(&self) -> String {
+    pub fn metrics(&self) -> String {
         format!("{} metrics", self.name)
     }
 
     /// The name of the confusion matrix.
-    pub(super) fn confusion(&self) -> String {
+    pub fn confusion(&self) -> String {
         format!("{} confusion", self.name)
     }
 }
@@ -265,7 +273,7 @@ impl Builder<'_> {
 }
 
 /// One training step.
-pub(super) fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass) -> Graph {
+pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass) -> Graph {
     let mut builder = Builder {
         network,
         config,
@@ -282,12 +290,7 @@ pub(super) fn training(network: &Network, config: &Config, data: &Resident, pass
 }
 
 /// One batch of an evaluation: loss, right answers, confusion matrix.
-pub(super) fn evaluation(
-    network: &Network,
-    config: &Config,
-    data: &Resident,
-    pass: &Pass,
-) -> Graph {
+pub fn evaluation(network: &Network, config: &Config, data: &Resident, pass: &Pass) -> Graph {
     let mut builder = Builder {
         network,
         config,
@@ -312,7 +315,7 @@ pub(super) fn evaluation(
 }
 
 /// All samples of the data set at once, and the tensor of their probabilities (samples, classes).
-pub(super) fn prediction(network: &Network, config: &Config, data: &Resident) -> (Graph, Value) {
+pub fn prediction(network: &Network, config: &Config, data: &Resident) -> (Graph, Value) {
     let mut builder = Builder {
         network,
         config,

@@ -1,0 +1,385 @@
+//! Whole trainings on the adapter: against the references, against themselves, and what they cost the host.
+
+use anygrad::check::Interpreter;
+use anygrad::config::{self, Config};
+use anygrad::data::{Dataset, Parts, Samples};
+use anygrad::gpu::{Choice, Trust};
+use anygrad::graph::{Array, DType, Graph, Storage, Value};
+use anygrad::nn::Network;
+use anygrad::ops::{gather_batch::Normalization, state};
+use anygrad::plan::Plan;
+use anygrad::rng::{Sequence, Stream};
+use anygrad::train::step::{self, Pass, Resident, buffers};
+use anygrad::train::{Event, Outcome, Request, train, train_on};
+
+use crate::common;
+
+/// Every kind of layer, on small images of three channels whose extents divide nothing.
+const LAYERS: &str = r#"
+[[layer]]
+kind = "conv2d"
+out_channels = 8
+kernel = 3
+padding = 1
+activation = "relu"
+[[layer]]
+kind = "max_pool2d"
+kernel = [2, 3]
+stride = 2
+[[layer]]
+kind = "conv2d"
+out_channels = 12
+kernel = [3, 1]
+stride = [1, 2]
+padding = [1, 0]
+groups = 2
+bias = false
+[[layer]]
+kind = "tanh"
+[[layer]]
+kind = "avg_pool2d"
+kernel = 2
+stride = 1
+[[layer]]
+kind = "flatten"
+[[layer]]
+kind = "dense"
+out_features = 13
+activation = "sigmoid"
+[[layer]]
+kind = "dense"
+out_features = 4
+"#;
+
+/// The small network under an optimiser and a loss, with batches that do not divide the data.
+fn small(optimizer: &str, train: &str, last: &str) -> Config {
+    let text = format!(
+        "seed = 7\n[data]\nsource = \"digits\"\ndivide_by = 255\nmean = [0.4, 0.5, 0.6]\nstd = 0.3\n\
+         [train]\nbatch = 5\nsteps = 12\n{train}\n[optimizer]\n{optimizer}\n{LAYERS}{last}"
+    );
+    config::parse("small.toml", &text, &[]).unwrap()
+}
+
+/// Random pixels and labels: 23 training, 7 validation, 11 test samples.
+fn random_dataset() -> Dataset {
+    let mut sequence = Sequence::new(3, Stream::Test, 0);
+    let mut below = |n| sequence.below(n);
+    let bytes = (0..41 * 9 * 7 * 3)
+        .map(|_| u8::try_from(below(256)).unwrap())
+        .collect();
+    Dataset {
+        name: "noise".to_owned(),
+        sample_shape: [9, 7, 3],
+        samples: Samples::Bytes(bytes),
+        labels: (0..41).map(|_| below(4)).collect(),
+        classes: ["a", "b", "c", "d"].map(str::to_owned).to_vec(),
+        parts: Parts {
+            train: 0..23,
+            validation: 23..30,
+            test: 30..41,
+        },
+    }
+}
+
+fn request(config: Config, trust: Trust) -> Request {
+    let choice = std::env::var("ANYGRAD_ADAPTER").unwrap_or_default();
+    let adapter = Choice::from(choice.as_str());
+    Request {
+        config,
+        data: None,
+        init: None,
+        adapter,
+        trust,
+    }
+}
+
+/// Trains on the adapter; the outcome and the loss of every step.
+fn trained(config: &Config, dataset: &Dataset, trust: Trust) -> (Outcome, Vec<f32>) {
+    let mut losses = Vec::new();
+    let outcome = train_on(&request(config.clone(), trust), dataset, &mut |event| {
+        if let Event::Steps(steps) = event {
+            losses.extend(&steps.losses);
+        }
+        Ok(())
+    });
+    (outcome.unwrap(), losses)
+}
+
+fn persistent(graph: &Graph, name: &str) -> Option<Value> {
+    graph
+        .values()
+        .find(|&value| graph.info(value).storage == Storage::Persistent(name.to_owned()))
+}
+
+/// The same training by the references in f64: the loss of every step and the final slab.
+fn interpreted(config: &Config, dataset: &Dataset, steps: usize) -> (Vec<f64>, Vec<f64>) {
+    let network = Network::new(config, dataset.sample_shape, dataset.classes.len()).unwrap();
+    let Samples::Bytes(bytes) = &dataset.samples else {
+        panic!("the data set is bytes")
+    };
+    let resident = Resident {
+        samples: dataset.len(),
+        sample_shape: dataset.sample_shape,
+        dtype: DType::U8,
+        classes: dataset.classes.len(),
+        normalization: Normalization {
+            divide_by: 255.0,
+            mean: vec![0.4, 0.5, 0.6],
+            std: vec![0.3; 3],
+        },
+    };
+    let pass = Pass {
+        part: dataset.parts.train.clone(),
+        name: "training",
+    };
+    let graph = step::training(&network, config, &resident, &pass);
+    let mut interpreter = Interpreter::new(&graph);
+    let mut set = |name: &str, data: Vec<f64>| {
+        if let Some(value) = persistent(&graph, name) {
+            interpreter.set(value, &Array::new(graph.shape(value).clone(), data));
+        }
+    };
+    set(
+        buffers::PARAMETERS,
+        network
+            .initial(config.seed)
+            .into_iter()
+            .map(f64::from)
+            .collect(),
+    );
+    set(
+        buffers::SAMPLES,
+        bytes.iter().map(|&byte| f64::from(byte)).collect(),
+    );
+    set(
+        buffers::LABELS,
+        dataset
+            .labels
+            .iter()
+            .map(|&label| f64::from(label))
+            .collect(),
+    );
+    set(buffers::ONES, vec![1.0; config.train.batch]);
+    let classes = dataset.classes.len();
+    set(
+        buffers::IDENTITY,
+        (0..classes * classes)
+            .map(|i| f64::from(i % (classes + 1) == 0))
+            .collect(),
+    );
+    let mut schedule = vec![0.0; state::SCHEDULE];
+    schedule[state::LEARNING_RATE] = match &config.optimizer {
+        config::Optimizer::Sgd(sgd) => sgd.learning_rate,
+        config::Optimizer::Adam(adam) | config::Optimizer::AdamW(adam) => adam.learning_rate,
+    };
+    set(buffers::SCHEDULE, schedule);
+    let metrics = persistent(&graph, &pass.metrics()).unwrap();
+    let losses = (0..steps)
+        .map(|step| {
+            interpreter.step();
+            interpreter.get(metrics).data[step * 4]
+        })
+        .collect();
+    (
+        losses,
+        interpreter
+            .get(persistent(&graph, buffers::PARAMETERS).unwrap())
+            .data,
+    )
+}
+
+/// Losses within 1e-5 and weights within `tolerance` of each tensor's largest magnitude.
+fn agrees_with_the_references(config: &Config, tolerance: f64) {
+    let dataset = random_dataset();
+    let (outcome, losses) = trained(config, &dataset, Trust::Trusted);
+    let (truth, slab) = interpreted(config, &dataset, losses.len());
+    assert_eq!(losses.len(), 12, "twelve steps");
+    for (step, (&loss, &truth)) in losses.iter().zip(&truth).enumerate() {
+        let error = (f64::from(loss) - truth).abs();
+        assert!(
+            error <= 1e-5 * truth.abs().max(1.0),
+            "step {}: {loss}, truth {truth}",
+            step + 1
+        );
+    }
+    assert!(
+        (truth[0] - truth[11]).abs() > 1e-3,
+        "the training moves: {truth:?}"
+    );
+    let network = Network::new(config, dataset.sample_shape, 4).unwrap();
+    for (parameter, tensor) in network.parameters.iter().zip(outcome.weights.tensors()) {
+        let kernels = parameter.border.to_kernels(&parameter.shape, &tensor.data);
+        let truth = &slab[parameter.offset..][..kernels.len()];
+        let largest = truth
+            .iter()
+            .fold(0.0f64, |most, value| most.max(value.abs()));
+        for (&ours, &truth) in kernels.iter().zip(truth) {
+            let error = (f64::from(ours) - truth).abs();
+            assert!(
+                error <= tolerance * largest,
+                "{}: {ours}, truth {truth}",
+                parameter.name
+            );
+        }
+    }
+}
+
+#[test]
+fn twelve_steps_of_sgd_are_those_of_the_references() {
+    if common::gpu(Trust::Trusted).is_some() {
+        let optimizer = "kind = \"sgd\"\nlearning_rate = 0.1\nmomentum = 0.9\nnesterov = true\nweight_decay = 0.001";
+        agrees_with_the_references(&small(optimizer, "", ""), 1e-5);
+    }
+}
+
+#[test]
+fn twelve_steps_of_adam_with_smoothed_labels_are_those_of_the_references() {
+    if common::gpu(Trust::Trusted).is_some() {
+        let optimizer = "kind = \"adam\"\nlearning_rate = 0.01\nepsilon = 1e-5";
+        agrees_with_the_references(&small(optimizer, "label_smoothing = 0.1", ""), 1e-4);
+    }
+}
+
+#[test]
+fn twelve_steps_of_adamw_on_a_squared_error_are_those_of_the_references() {
+    if common::gpu(Trust::Trusted).is_some() {
+        let optimizer = "kind = \"adamw\"\nlearning_rate = 0.01\nepsilon = 1e-5";
+        let config = small(
+            optimizer,
+            "loss = \"mse\"",
+            "[[layer]]\nkind = \"softmax\"\n",
+        );
+        agrees_with_the_references(&config, 1e-4);
+    }
+}
+
+#[test]
+fn one_seed_gives_the_same_bits_trusted_and_checked_and_another_seed_others() {
+    if common::gpu(Trust::Trusted).is_none() {
+        return;
+    }
+    let config = small("kind = \"adam\"", "", "");
+    let dataset = random_dataset();
+    let bytes = |config: &Config, trust| {
+        trained(config, &dataset, trust)
+            .0
+            .weights
+            .to_bytes()
+            .unwrap()
+    };
+    let first = bytes(&config, Trust::Trusted);
+    assert!(
+        first == bytes(&config, Trust::Trusted),
+        "two runs give one file"
+    );
+    assert!(
+        first == bytes(&config, Trust::Checked),
+        "run-time checks change no bit"
+    );
+    let other = Config { seed: 8, ..config };
+    assert!(
+        first != bytes(&other, Trust::Trusted),
+        "another seed gives another file"
+    );
+}
+
+#[test]
+fn the_host_never_waits_in_the_loop_and_reads_only_the_metrics() {
+    if common::gpu(Trust::Trusted).is_none() {
+        return;
+    }
+    let mut config = small("kind = \"sgd\"", "", "");
+    config.train.length = config::Length::Steps(400);
+    let (outcome, losses) = trained(&config, &random_dataset(), Trust::Trusted);
+    assert_eq!(losses.len(), 400, "every step is reported");
+    assert_eq!(outcome.blocking_waits, 0, "no blocking wait in the loop");
+    // One ring of 256 entries of 16 bytes for every submission, and every epoch ends one: 80 epochs of training and validation.
+    assert!(
+        outcome.bytes_read <= 4096 * (2 * 80 + 40),
+        "{} bytes",
+        outcome.bytes_read
+    );
+    assert!(
+        outcome.bytes_read >= 4096 * 80,
+        "{} bytes",
+        outcome.bytes_read
+    );
+}
+
+#[test]
+fn the_digits_are_learned() {
+    if common::gpu(Trust::Trusted).is_none() {
+        return;
+    }
+    let text = config::SHIPPED
+        .iter()
+        .find(|(name, _)| *name == "digits.toml")
+        .unwrap()
+        .1;
+    let config = config::parse("digits.toml", text, &[]).unwrap();
+    let mut epochs = Vec::new();
+    let outcome = train(&request(config, Trust::Trusted), &mut |event| {
+        if let Event::Epoch(epoch) = event {
+            epochs.push(epoch.clone());
+        }
+        Ok(())
+    });
+    let test = outcome.unwrap().test.unwrap();
+    assert!(test.accuracy >= 0.97, "test accuracy {}", test.accuracy);
+    let (first, last) = (&epochs[0], &epochs[epochs.len() - 1]);
+    assert!(last.train.loss < first.train.loss / 4.0, "the loss falls");
+    assert!(
+        epochs.iter().all(|epoch| epoch.validation.is_some()),
+        "every epoch is validated"
+    );
+}
+
+#[test]
+fn a_loss_that_is_not_finite_stops_the_training_and_names_the_step() {
+    if common::gpu(Trust::Trusted).is_none() {
+        return;
+    }
+    let config = small("kind = \"sgd\"\nlearning_rate = 1e30", "", "");
+    let error = train_on(
+        &request(config, Trust::Trusted),
+        &random_dataset(),
+        &mut |_| Ok(()),
+    )
+    .unwrap_err();
+    assert!(
+        error.to_string().contains("not a finite number in step"),
+        "{error}"
+    );
+    assert!(error.help().contains("learning rate"), "{}", error.help());
+}
+
+#[test]
+fn planned_memory_is_within_a_quarter_of_the_lower_bound_for_every_shipped_net() {
+    for (name, text) in config::SHIPPED {
+        let config = config::parse(name, text, &[]).unwrap();
+        let (samples, sample_shape) = if name == "digits.toml" {
+            (1437, [8, 8, 1])
+        } else {
+            (60_000, [28, 28, 1])
+        };
+        let network = Network::new(&config, sample_shape, 10).unwrap();
+        let resident = Resident {
+            samples,
+            sample_shape,
+            dtype: DType::U8,
+            classes: 10,
+            normalization: Normalization::default(),
+        };
+        let pass = Pass {
+            part: 0..samples,
+            name: "training",
+        };
+        let plan = Plan::new(&step::training(&network, &config, &resident, &pass), &[]);
+        let ratio = plan.peak_bytes() as f64 / plan.lower_bound_bytes as f64;
+        common::say(&format!(
+            "{name}: {} bytes planned, {ratio:.3} of the lower bound",
+            plan.peak_bytes()
+        ));
+        assert!(ratio <= 1.25, "{name}: {ratio}");
+    }
+}
