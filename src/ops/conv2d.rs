@@ -160,23 +160,31 @@ impl Extents {
         let sum_rows = self.n * self.oh;
         let weights = self.taps() * self.c / self.groups * self.o;
         let mut constants = self.constants();
-        let (entry, lanes, trips_per_row);
-        if self.all_vec4() {
+        let plain = ("backward_weight", weights, 1 + self.ow);
+        let (entry, lanes, trips_per_row) = if self.all_vec4() {
             let (rows4, columns4) = if weights >= 1 << 14 { (2, 2) } else { (1, 1) };
             constants.extend([("DW_ROWS4", rows4.into()), ("DW_COLUMNS4", columns4.into())]);
-            entry = "backward_weight_vec4";
-            lanes = self.taps() * (self.c / 4).div_ceil(rows4) * (self.o / 4).div_ceil(columns4);
-            trips_per_row = 1 + self.ow * (1 + columns4 + rows4 * (1 + columns4));
+            (
+                "backward_weight_vec4",
+                self.taps() * (self.c / 4).div_ceil(rows4) * (self.o / 4).div_ceil(columns4),
+                1 + self.ow * (1 + columns4 + rows4 * (1 + columns4)),
+            )
         } else if self.thin() {
-            entry = "backward_weight_thin";
-            lanes = self.o / 4;
-            trips_per_row = 1 + self.ow
-                * (1 + self.window.kernel[0] * (1 + self.window.kernel[1] * (1 + self.c)));
+            let [kh, kw] = self.window.kernel;
+            (
+                "backward_weight_thin",
+                self.o / 4,
+                1 + self.ow * (1 + kh * (1 + kw * (1 + self.c))),
+            )
         } else {
-            entry = "backward_weight";
-            lanes = weights;
-            trips_per_row = 1 + self.ow;
-        }
+            plain
+        };
+        // Of very wide images one row alone is too much for the faster kernels.
+        let (entry, lanes, trips_per_row) = if trips_per_row > MAX_TRIPS {
+            plain
+        } else {
+            (entry, lanes, trips_per_row)
+        };
         let for_trips = (sum_rows * trips_per_row).div_ceil(MAX_TRIPS);
         let for_work = WANTED_INVOCATIONS
             .div_ceil(lanes)
@@ -186,30 +194,15 @@ impl Extents {
         let chunks = sum_rows.div_ceil(chunk);
         constants.extend([("CHUNK", chunk.into()), ("CHUNKS", chunks.into())]);
         constants.push(workgroup::of_tiles(lanes * chunks));
-        let sum = |to: Operand| Dispatch {
+        reduce_sum::of_planes(chunks, weights, |to| Dispatch {
             shader: "conv2d",
             entry,
-            constants: constants.clone(),
+            constants,
             operands: vec![Operand::Input(0), Operand::Input(1), to],
             invocations: lanes * chunks,
             loop_trips: chunk * trips_per_row + MAX_THIN + 64,
             flops: self.flops(),
-        };
-        if chunks == 1 {
-            return Lowering::one(sum(Operand::Output(0)));
-        }
-        Lowering::Kernels {
-            scratch: vec![chunks * weights],
-            dispatches: vec![
-                sum(Operand::Scratch(0)),
-                reduce_sum::stage(
-                    [1, chunks, weights],
-                    1.0,
-                    Operand::Scratch(0),
-                    Operand::Output(0),
-                ),
-            ],
-        }
+        })
     }
 
     /// Rows (pixels) and `vec4` columns (channels) of the tile of one invocation: smaller where there would be too few.
@@ -242,7 +235,14 @@ impl Extents {
 
     /// The loop iterations of the longest invocation of any pass, for the refusal of convolutions beyond the kernels' reach.
     fn worst_trips(&self) -> usize {
-        self.taps() * (40 + 27 * self.c.max(self.o).div_ceil(4))
+        let channels = self.c.max(self.o);
+        let over_channels = if self.groups == 1 {
+            40 + 27 * channels.div_ceil(4)
+        } else {
+            2 + channels / self.groups
+        };
+        let over_a_row = 1 + self.ow + MAX_THIN + 64;
+        (self.taps() * over_channels).max(over_a_row)
     }
 }
 
@@ -302,8 +302,8 @@ impl Op for Conv2d {
                 let worst = Extents::new(first, &output, window, groups).worst_trips();
                 if worst >= crate::graph::op::MAX_LOOP_TRIPS {
                     return Err(ShapeError::new(format!(
-                        "conv2d of {first} and weight {second}: a sum over {kh} × {kw} taps and {} channels is longer than a kernel may loop",
-                        c.max(o)
+                        "conv2d of {first} and weight {second}: a sum over {kh} × {kw} taps and {} channels, or over {ow} columns, is longer than a kernel may loop",
+                        c.max(o) / groups
                     )));
                 }
                 Ok(vec![TensorType::f32(output)])
@@ -403,6 +403,9 @@ pub fn cases() -> Vec<Case> {
         ([1, 15, 15, 2], 6, 2, all([3, 3], [3, 2], [2, 2], [3, 2])),
         ([7, 30, 30, 1], 32, 1, plain([3, 3])),
         ([17, 19, 19, 4], 8, 1, plain([5, 5])),
+        // One row too wide for the faster kernels of the weight's gradient.
+        ([1, 1, 2005, 1], 4, 1, plain([1, 9])),
+        ([2, 1, 10_003, 4], 4, 1, plain([1, 3])),
     ];
     list.iter()
         .map(|&(x, o, groups, window)| {
@@ -413,4 +416,62 @@ pub fn cases() -> Vec<Case> {
             )
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::op::MAX_LOOP_TRIPS;
+
+    /// The longest invocation of the three passes over `x` with `o` filters.
+    fn longest(x: [usize; 4], o: usize, window: Window, groups: usize) -> usize {
+        let [kh, kw] = window.kernel;
+        let types = [
+            TensorType::f32(x),
+            TensorType::f32([kh, kw, x[3] / groups, o]),
+        ];
+        let y = Conv2d::Forward { window, groups }.infer(&types).unwrap();
+        let extents = Extents::new(&types[0].shape, &y[0].shape, window, groups);
+        [
+            extents.forward(),
+            extents.backward_x(),
+            extents.backward_weight(),
+        ]
+        .iter()
+        .flat_map(|lowering| match lowering {
+            Lowering::Kernels { dispatches, .. } => dispatches,
+            Lowering::View => unreachable!("a convolution computes"),
+        })
+        .map(|dispatch| dispatch.loop_trips)
+        .max()
+        .unwrap()
+    }
+
+    #[test]
+    fn what_is_not_refused_loops_less_than_any_driver_leaves_out() {
+        let plain = |kernel| Window::new(kernel);
+        let list: &[([usize; 4], usize, Window, usize)] = &[
+            // Wide images, many channels, and sums over so many rows that their parts are added up in stages.
+            ([1, 3, 2800, 1], 32, plain([3, 3]), 1),
+            ([32, 1, 59_000, 1], 32, plain([1, 9]), 1),
+            ([32, 1, 20_000, 16], 16, plain([1, 3]), 1),
+            ([65_536, 64, 64, 3], 32, plain([3, 3]), 1),
+            ([65_536, 32, 32, 1], 8, plain([5, 5]), 1),
+            ([1, 1, 1, 8880], 8880, plain([1, 1]), 1),
+            ([1, 9, 9, 4096], 4096, plain([3, 3]), 4096),
+        ];
+        for &(x, o, window, groups) in list {
+            let trips = longest(x, o, window, groups);
+            assert!(trips < MAX_LOOP_TRIPS, "{x:?}, {o} filters: {trips}");
+        }
+        let refused = Conv2d::Forward {
+            window: plain([1, 3]),
+            groups: 1,
+        }
+        .infer(&[
+            TensorType::f32([1, 1, 60_000, 1]),
+            TensorType::f32([1, 3, 1, 4]),
+        ]);
+        assert!(refused.is_err(), "{refused:?}");
+    }
 }

@@ -135,30 +135,16 @@ impl Op for Matmul {
         ];
         constants.extend(variant.constants);
         constants.push(workgroup::of_tiles(tiles * splits));
-        let product = |to: Operand| Dispatch {
+        let product = |to| Dispatch {
             shader: "matmul",
             entry: variant.entry,
-            constants: constants.clone(),
+            constants,
             operands: vec![Operand::Input(0), Operand::Input(1), to],
             invocations: tiles * splits,
             loop_trips: chunk.div_ceil(4) * variant.trips_per_k4 + 200,
             flops: 2 * (m * n * k) as u64,
         };
-        if splits == 1 {
-            return Lowering::one(product(Operand::Output(0)));
-        }
-        Lowering::Kernels {
-            scratch: vec![splits * m * n],
-            dispatches: vec![
-                product(Operand::Scratch(0)),
-                reduce_sum::stage(
-                    [1, splits, m * n],
-                    1.0,
-                    Operand::Scratch(0),
-                    Operand::Output(0),
-                ),
-            ],
-        }
+        reduce_sum::of_planes(splits, m * n, product)
     }
 
     fn gradient(&self, tape: &mut Tape<'_>) -> Gradient {

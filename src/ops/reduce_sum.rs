@@ -62,13 +62,61 @@ const MAX_CHUNK: usize = 1024;
 /// Below this many invocations a sum is cut to give every core work.
 const WANTED_INVOCATIONS: usize = 2048;
 
-/// The kernel that sums (outer, reduced, inner) over its middle axis, times `scale`.
-pub(super) fn stage(extents: [usize; 3], scale: f32, from: Operand, to: Operand) -> Dispatch {
-    chunked_stage(extents, extents[1], scale, from, to)
+/// The kernels that sum (outer, reduced, inner) over its middle axis, times `scale`: chunks of at most `chunk` elements first,
+/// then their sums. What lies between them are new scratch buffers.
+fn stages(
+    extents: [usize; 3],
+    mut chunk: usize,
+    scale: f32,
+    mut from: Operand,
+    to: Operand,
+    scratch: &mut Vec<usize>,
+) -> Vec<Dispatch> {
+    let mut dispatches = Vec::new();
+    let mut left = extents;
+    while left[1] > chunk {
+        let [outer, reduced, inner] = left;
+        let between = Operand::Scratch(scratch.len());
+        dispatches.push(stage(left, chunk, 1.0, from, between));
+        // The chunks lie outermost: from then on (1, chunks, outer · inner).
+        left = [1, reduced.div_ceil(chunk), outer * inner];
+        scratch.push(left[1] * left[2]);
+        from = between;
+        chunk = MAX_CHUNK;
+    }
+    dispatches.push(stage(left, left[1], scale, from, to));
+    dispatches
 }
 
-/// As [`stage`], but of (outer, reduced, inner) → (chunks, outer, inner), each chunk of `chunk` elements.
-fn chunked_stage(
+/// A node whose kernel leaves `planes` partial results of `elements` in the scratch buffer it is given, and the kernels that add
+/// them up in a fixed order. A single plane is the result.
+pub(super) fn of_planes(
+    planes: usize,
+    elements: usize,
+    kernel: impl FnOnce(Operand) -> Dispatch,
+) -> Lowering {
+    if planes == 1 {
+        return Lowering::one(kernel(Operand::Output(0)));
+    }
+    let mut scratch = vec![planes * elements];
+    let mut dispatches = vec![kernel(Operand::Scratch(0))];
+    dispatches.extend(stages(
+        [1, planes, elements],
+        MAX_CHUNK,
+        1.0,
+        Operand::Scratch(0),
+        Operand::Output(0),
+        &mut scratch,
+    ));
+    Lowering::Kernels {
+        scratch,
+        dispatches,
+    }
+}
+
+/// The kernel of (outer, reduced, inner) → (chunks, outer, inner), each chunk the sum of `chunk` elements of the middle axis, times
+/// `scale`.
+fn stage(
     [outer, reduced, inner]: [usize; 3],
     chunk: usize,
     scale: f32,
@@ -140,30 +188,15 @@ impl Op for ReduceSum {
                 // At least 32 summands to a chunk, at most MAX_CHUNK, and about WANTED_INVOCATIONS of them.
                 let chunks = WANTED_INVOCATIONS.div_ceil(outer * lanes).min(reduced / 32);
                 let chunk = reduced.div_ceil(chunks.max(1)).min(MAX_CHUNK);
-                if chunk == reduced {
-                    return Lowering::one(stage(
-                        [outer, reduced, inner],
-                        *scale,
-                        Operand::Input(0),
-                        Operand::Output(0),
-                    ));
-                }
                 let mut scratch = Vec::new();
-                let mut dispatches = Vec::new();
-                let mut from = Operand::Input(0);
-                let mut left = [outer, reduced, inner];
-                let mut chunk = chunk;
-                while left[1] > chunk {
-                    let to = Operand::Scratch(scratch.len());
-                    dispatches.push(chunked_stage(left, chunk, 1.0, from, to));
-                    let chunks = left[1].div_ceil(chunk);
-                    scratch.push(chunks * outer * inner);
-                    // The chunks of a first stage lie outermost: from then on (1, chunks, outer · inner).
-                    left = [1, chunks, outer * inner];
-                    from = to;
-                    chunk = MAX_CHUNK;
-                }
-                dispatches.push(stage(left, *scale, from, Operand::Output(0)));
+                let dispatches = stages(
+                    [outer, reduced, inner],
+                    chunk,
+                    *scale,
+                    Operand::Input(0),
+                    Operand::Output(0),
+                    &mut scratch,
+                );
                 Lowering::Kernels {
                     scratch,
                     dispatches,
