@@ -1,4 +1,4 @@
-//! `y = max(x, 0)`.
+//! `y = max(x, 0)`, and NaN stays NaN.
 
 use crate::graph::Array;
 
@@ -6,7 +6,7 @@ use crate::graph::Array;
 pub fn forward(x: &Array) -> Array {
     let mut y = Array::zeros(x.shape.clone());
     for i in 0..y.data.len() {
-        y.data[i] = x.data[i].max(0.0);
+        y.data[i] = if x.data[i] < 0.0 { 0.0 } else { x.data[i] };
     }
     y
 }
