@@ -16,7 +16,7 @@ use super::{Dataset, HoldOut, Labelled, Split, assemble, numbered_classes};
 use crate::error::{Error, Result};
 
 /// All files of a folder together may declare this many bytes.
-const MAX_BYTES: u64 = 8 << 30;
+const MAX_BYTES: u64 = (4 << 30) - (1 << 20);
 /// More classes than any classification data set in use has; a label beyond is damage, and would ask for that many outputs.
 const MAX_CLASSES: u32 = 1 << 16;
 
@@ -148,7 +148,7 @@ fn check_total(dir: &Path, files: [&IdxFile<'_>; 4]) -> Result<()> {
     }
     Err(Error::data(
         format!(
-            "{}: the headers declare {samples} samples and {bytes} bytes, more than the {} samples or {MAX_BYTES} bytes (8 GiB) \
+            "{}: the headers declare {samples} samples and {bytes} bytes, more than the {} samples or {MAX_BYTES} bytes (4 GiB) \
              that are read",
             dir.display(),
             u32::MAX

@@ -14,7 +14,7 @@ pub use array::Array;
 pub use op::{
     Case, CaseInput, Constant, Dispatch, Domain, Gradient, Lowering, Op, OpRef, Operand, Tape,
 };
-pub use shape::{DType, Shape, ShapeError, TensorType, Window};
+pub use shape::{DType, MAX_ELEMENTS, Shape, ShapeError, TensorType, Window};
 
 /// A tensor of a graph.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

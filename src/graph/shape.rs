@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// A tensor that is computed has at most this many elements: kernels count bytes in 32 bits.
+pub const MAX_ELEMENTS: usize = 1 << 30;
+
 /// The extents of a tensor, outermost first. Images are channels-last: `(N, H, W, C)`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Shape(Vec<usize>);

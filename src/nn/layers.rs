@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use super::{Border, Init, Layer, Network};
 use crate::config::{Activation, Config, LayerKind, Pool2d};
-use crate::error::Result;
-use crate::graph::{Graph, OpRef, Shape, ShapeError, TensorType, Value, Window};
+use crate::error::{Error, Result};
+use crate::graph::{Graph, MAX_ELEMENTS, OpRef, Shape, ShapeError, TensorType, Value, Window};
 use crate::ops::{
-    add_bias::AddBias, avg_pool2d::AvgPool2d, conv2d::Conv2d, log_softmax::LogSoftmax,
-    matmul::Matmul, max_pool2d::MaxPool2d, relu::Relu, reshape::Reshape, sigmoid::Sigmoid,
-    softmax::Softmax, tanh::Tanh,
+    add_bias::AddBias, avg_pool2d::AvgPool2d, conv2d::Conv2d, cross_entropy::MAX_CLASSES,
+    log_softmax::LogSoftmax, matmul::Matmul, max_pool2d::MaxPool2d, relu::Relu, reshape::Reshape,
+    sigmoid::Sigmoid, softmax::Softmax, tanh::Tanh,
 };
 
 /// Checks all layers and lists their parameters.
 pub(super) fn check(config: &Config, sample: [usize; 3], classes: usize) -> Result<Network> {
+    check_data(config, sample, classes)?;
     let mut network = Network {
         layers: Vec::new(),
         parameters: Vec::new(),
@@ -154,6 +155,24 @@ pub(super) fn check(config: &Config, sample: [usize; 3], classes: usize) -> Resu
                 _,
             ) => {}
         }
+        let batch = config.train.batch;
+        if !countable(batch, &shape) {
+            return refuse(
+                format!(
+                    "its output for a batch of {batch} has {batch} × {} numbers, more than {MAX_ELEMENTS}",
+                    image(&shape)
+                ),
+                "this layer",
+                "make the layer smaller, or `train.batch`",
+            );
+        }
+        if network.slab_elements > MAX_ELEMENTS {
+            return refuse(
+                format!("with its weights the network has more than {MAX_ELEMENTS} of them"),
+                "this layer",
+                "make it smaller, or reduce its input before it",
+            );
+        }
         network.layers.push(Layer {
             name: layer.name.clone(),
             kind: layer.kind.clone(),
@@ -162,6 +181,7 @@ pub(super) fn check(config: &Config, sample: [usize; 3], classes: usize) -> Resu
         });
     }
     check_output(config, &shape, classes)?;
+    check_trains(config, &network)?;
     check_loops(config, sample, &network)?;
     Ok(network)
 }
@@ -184,6 +204,58 @@ fn weight_init(
     } else {
         Init::xavier(fan_in, fan_out)
     }
+}
+
+/// Whether kernels can count the elements of a batch of this shape.
+fn countable(batch: usize, shape: &[usize]) -> bool {
+    shape
+        .iter()
+        .try_fold(batch, |product, &extent| product.checked_mul(extent))
+        .is_some_and(|elements| elements <= MAX_ELEMENTS)
+}
+
+/// There is something to learn from, and a batch of it can be counted.
+fn check_data(config: &Config, sample: [usize; 3], classes: usize) -> Result<()> {
+    let batch = config.train.batch;
+    if sample.contains(&0) || classes == 0 {
+        return Err(Error::data(
+            format!(
+                "the data has samples of {} numbers and {classes} classes: neither may be empty",
+                image(&sample)
+            ),
+            "use data with samples and labels",
+        ));
+    }
+    if classes > MAX_CLASSES {
+        return Err(Error::data(
+            format!("the data has {classes} classes, more than {MAX_CLASSES}"),
+            "use data with fewer classes; they are counted from 0 to the largest label",
+        ));
+    }
+    if !countable(batch, &sample) {
+        return Err(Error::usage(
+            format!(
+                "train.batch: {batch} samples of {} are more than {MAX_ELEMENTS} numbers",
+                image(&sample)
+            ),
+            "make `train.batch` smaller, or the samples",
+        ));
+    }
+    Ok(())
+}
+
+/// At least one layer has weights.
+fn check_trains(config: &Config, network: &Network) -> Result<()> {
+    if !network.parameters.is_empty() {
+        return Ok(());
+    }
+    let last = config.layers.last().expect("a configuration has layers");
+    Err(config.error_at(
+        &last.span,
+        "no layer of the network has weights: there is nothing to train",
+        "the last layer",
+        "add a layer with `kind = \"dense\"` or `kind = \"conv2d\"`",
+    ))
 }
 
 /// The last layer gives one number for each class.

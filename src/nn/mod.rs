@@ -129,3 +129,83 @@ impl Network {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use crate::error::Class;
+
+    /// The network of these layers, for samples of `sample` and as many classes.
+    fn network(batch: usize, layers: &str, sample: [usize; 3], classes: usize) -> Result<Network> {
+        let text = format!(
+            "[data]\nsource = \"idx\"\n[train]\nbatch = {batch}\n[optimizer]\nkind = \"sgd\"\n{layers}"
+        );
+        let config = config::parse("net.toml", &text, &[]).unwrap();
+        Network::new(&config, sample, classes)
+    }
+
+    fn dense(features: usize) -> String {
+        format!("[[layer]]\nkind = \"dense\"\nout_features = {features}\n")
+    }
+
+    const FLATTEN: &str = "[[layer]]\nkind = \"flatten\"\n";
+
+    #[test]
+    fn networks_beyond_what_kernels_can_count_are_refused_before_anything_is_made() {
+        let two = dense(2);
+        let wide = dense(1 << 20);
+        let conv =
+            "[[layer]]\nkind = \"conv2d\"\nout_channels = 1048576\nkernel = 1024\npadding = 1024\n";
+        let image = [28, 28, 1];
+        for (batch, layers, sample, why) in [
+            (1, format!("{FLATTEN}{wide}{wide}{two}"), image, "dense2"),
+            (
+                65_536,
+                format!("{FLATTEN}{wide}{two}"),
+                image,
+                "a batch of 65536",
+            ),
+            (1, format!("{conv}{FLATTEN}{two}"), image, "conv1"),
+            (
+                1,
+                format!("{conv}{FLATTEN}{two}"),
+                [1 << 20, 1 << 10, 1],
+                "conv1",
+            ),
+            (
+                2,
+                format!("{FLATTEN}{two}"),
+                [1 << 20, 1 << 10, 1],
+                "train.batch",
+            ),
+            (
+                1,
+                format!("{FLATTEN}{two}"),
+                [usize::MAX, 2, 1],
+                "train.batch",
+            ),
+        ] {
+            let error = network(batch, &layers, sample, 2).unwrap_err();
+            assert_eq!(error.class(), Class::Usage, "{error}");
+            assert!(error.to_string().contains(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_network_without_weights_is_refused() {
+        let error = network(4, FLATTEN, [2, 5, 1], 10).unwrap_err();
+        assert!(error.to_string().contains("nothing to train"), "{error}");
+    }
+
+    #[test]
+    fn data_that_is_empty_or_has_more_classes_than_a_loss_can_walk_is_refused() {
+        let net = |classes| format!("{FLATTEN}{}", dense(classes));
+        for (sample, classes) in [([0, 8, 1], 2), ([8, 8, 1], 16_667)] {
+            let error = network(4, &net(classes), sample, classes).unwrap_err();
+            assert_eq!(error.class(), Class::Data, "{error}");
+        }
+        let largest = network(4, &net(16_666), [8, 8, 1], 16_666);
+        assert!(largest.is_ok(), "{largest:?}");
+    }
+}

@@ -24,6 +24,12 @@ pub enum CrossEntropy {
     },
 }
 
+/// The walks along a row that loss and gradient take at most.
+const PASSES: usize = 3;
+
+/// The most classes: an invocation walks along the logits of a sample.
+pub const MAX_CLASSES: usize = rowwise::longest(PASSES);
+
 impl CrossEntropy {
     fn label_smoothing(&self) -> f32 {
         match *self {
@@ -48,7 +54,8 @@ impl Op for CrossEntropy {
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, ShapeError> {
         // As many walks along a row as the backward pass takes: what has a loss has a gradient.
-        let [rows, _] = rowwise::labelled("cross_entropy", &inputs[0], &inputs[1], &inputs[2], 3)?;
+        let [rows, _] =
+            rowwise::labelled("cross_entropy", &inputs[0], &inputs[1], &inputs[2], PASSES)?;
         let smoothing = self.label_smoothing();
         if !(0.0..=1.0).contains(&smoothing) {
             return Err(ShapeError::new(format!(
@@ -65,7 +72,7 @@ impl Op for CrossEntropy {
         let shape = &inputs[0].shape;
         let passes = match self {
             Self::Forward { .. } => 2,
-            Self::BackwardLogits { .. } => 3,
+            Self::BackwardLogits { .. } => PASSES,
         };
         let mut operands: Vec<Operand> = (0..inputs.len()).map(Operand::Input).collect();
         operands.push(Operand::Output(0));

@@ -46,14 +46,17 @@ impl Default for Normalization {
     }
 }
 
-const MEANS: [&str; 4] = ["MEAN_0", "MEAN_1", "MEAN_2", "MEAN_3"];
-const STDS: [&str; 4] = ["STD_0", "STD_1", "STD_2", "STD_3"];
+/// The most channels that can be normalised each by numbers of its own.
+pub const MAX_CHANNELS: usize = 4;
+
+const MEANS: [&str; MAX_CHANNELS] = ["MEAN_0", "MEAN_1", "MEAN_2", "MEAN_3"];
+const STDS: [&str; MAX_CHANNELS] = ["STD_0", "STD_1", "STD_2", "STD_3"];
 
 impl Normalization {
     fn refuse_unfit(&self, dataset: &TensorType) -> Result<(), ShapeError> {
         let channels = self.mean.len();
         let fits = channels == 1 || (dataset.shape.rank() > 1 && channels == dataset.shape.last());
-        if !fits || channels > MEANS.len() || self.std.len() != channels {
+        if !fits || channels > MAX_CHANNELS || self.std.len() != channels {
             return Err(ShapeError::new(format!(
                 "gather_batch of {dataset} with {channels} means and {} standard deviations: \
                  there must be one of each, or one for each of at most 4 channels",

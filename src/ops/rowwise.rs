@@ -5,13 +5,18 @@ use crate::graph::{DType, Dispatch, Lowering, Operand, Shape, ShapeError, Tensor
 /// One invocation spends at most this many loop iterations on a row.
 const MAX_TRIPS: usize = 50_000;
 
+/// The longest row that an invocation can walk `passes` times.
+pub(super) const fn longest(passes: usize) -> usize {
+    MAX_TRIPS / passes
+}
+
 /// Rows and columns of a tensor whose rows an invocation walks `passes` times, or why it cannot.
 pub(super) fn extents(op: &str, x: &Shape, passes: usize) -> Result<[usize; 2], ShapeError> {
     let columns = x.last();
-    if columns == 0 || columns > MAX_TRIPS / passes {
+    if columns == 0 || columns > longest(passes) {
         return Err(ShapeError::new(format!(
             "{op} of {x}: the innermost axis must have 1 to {} elements",
-            MAX_TRIPS / passes
+            longest(passes)
         )));
     }
     Ok([x.rows(), columns])

@@ -244,7 +244,7 @@ fn bombs_are_refused_without_unpacking_them() {
     files[0] = large.clone();
     files[1] = idx(8, &[u32::MAX], &[]);
     let dir = folder(NAMES, &files);
-    assert_says(&load_tail(dir.path()).unwrap_err(), &["8 GiB"]);
+    assert_says(&load_tail(dir.path()).unwrap_err(), &["4 GiB"]);
     // A file alone: memory follows what is in it, not the header.
     let mut file = IdxFile::from_reader(
         Path::new("large"),
