@@ -1,5 +1,8 @@
 //! The opened device, and the errors that arrive outside of calls.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -29,7 +32,12 @@ pub struct Gpu {
     /// How often the host read back and waited.
     pub counters: Counters,
     fault: Arc<Mutex<Option<String>>>,
+    /// Submissions that may still run, oldest first.
+    in_flight: RefCell<VecDeque<wgpu::SubmissionIndex>>,
 }
+
+/// Submissions the host may be ahead of the GPU, all plans together.
+const IN_FLIGHT: usize = 2;
 
 /// The longest a single wait for the device may take: software adapters are slow, but a minute without an answer is a hang.
 const TIMEOUT: Duration = Duration::from_secs(120);
@@ -76,6 +84,7 @@ impl Gpu {
             trust,
             counters: Counters::default(),
             fault,
+            in_flight: RefCell::default(),
         })
     }
 
@@ -107,13 +116,28 @@ impl Gpu {
             submission_index: submission,
             timeout: Some(TIMEOUT),
         };
-        self.device.poll(poll).map_err(|error| {
-            Error::device(
-                format!("{}: no answer from the device: {error}", self.info.name),
-                "the driver may have stopped it; try a smaller batch",
-            )
-        })?;
-        self.healthy()
+        self.poll_device(poll)
+    }
+
+    /// Submits commands, and waits for the third last submission, so that the GPU always has work and never much of it.
+    ///
+    /// # Errors
+    /// If the device is lost or does not answer.
+    pub(super) fn submit(&self, commands: wgpu::CommandBuffer) -> Result<()> {
+        let submission = self.queue.submit([commands]);
+        self.counters.count_submit();
+        let oldest = {
+            let mut in_flight = self.in_flight.borrow_mut();
+            in_flight.push_back(submission);
+            (in_flight.len() > IN_FLIGHT)
+                .then(|| in_flight.pop_front())
+                .flatten()
+        };
+        if oldest.is_some() {
+            self.counters.count_throttle();
+            self.wait(oldest)?;
+        }
+        self.poll()
     }
 
     /// Waits until the device has nothing left to do, and counts that as a blocking wait.
@@ -128,10 +152,23 @@ impl Gpu {
     /// Lets finished work report, without waiting.
     pub(super) fn poll(&self) -> Result<()> {
         self.healthy()?;
-        self.device
-            .poll(wgpu::PollType::Poll)
-            .map_err(|error| Error::device(format!("{}: {error}", self.info.name), ""))?;
-        Ok(())
+        self.poll_device(wgpu::PollType::Poll)
+    }
+
+    /// Polls, and reports what that brought up.
+    fn poll_device(&self, poll: wgpu::PollType) -> Result<()> {
+        // wgpu panics when it finds the device lost in the middle of a poll; nothing of ours is touched meanwhile.
+        let polled = catch_unwind(AssertUnwindSafe(|| self.device.poll(poll)));
+        self.healthy()?;
+        let why = match polled {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "it was lost".to_owned(),
+        };
+        Err(Error::device(
+            format!("{}: no answer from the device: {why}", self.info.name),
+            "the driver may have stopped it; try a smaller batch",
+        ))
     }
 
     /// Creates a buffer, and notices when there is no memory for it.
@@ -152,7 +189,7 @@ impl Gpu {
         let refused = pollster::block_on(validation.pop());
         let exhausted = pollster::block_on(scope.pop());
         match refused.or(exhausted) {
-            None => Ok(buffer),
+            None => self.healthy().map(|()| buffer),
             Some(error) => Err(Error::device(
                 format!(
                     "{}: no buffer of {bytes} bytes for {label}: {error}",
@@ -169,4 +206,73 @@ fn record(fault: &Mutex<Option<String>>, text: String) {
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner)
         .get_or_insert(text);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Class;
+    use crate::gpu::{Executor, Kernels, Memory};
+    use crate::graph::{Graph, TensorType};
+    use crate::ops::scale::Scale;
+    use crate::plan::Plan;
+
+    fn open() -> Option<Gpu> {
+        let choice = std::env::var("ANYGRAD_ADAPTER").unwrap_or_default();
+        match Gpu::open(&Choice::from(choice.as_str()), Trust::Trusted) {
+            Ok(gpu) => Some(gpu),
+            Err(_) if std::env::var("ANYGRAD_GPU").is_ok_and(|policy| policy == "skip") => None,
+            Err(error) => panic!("{error}; {} (or set ANYGRAD_GPU=skip)", error.help()),
+        }
+    }
+
+    #[test]
+    fn a_lost_device_is_an_error_of_every_call_and_never_a_panic() {
+        let Some(gpu) = open() else { return };
+        let mut graph = Graph::new();
+        let x = graph.input("x", TensorType::f32([64]));
+        let y = graph.one(Scale { alpha: 2.0 }, &[x]);
+        let plan = Plan::new(&graph, &[x, y]);
+        let (mut memory, mut kernels) = (Memory::new(), Kernels::default());
+        let mut executor = Executor::new(&gpu, &mut memory, &mut kernels, plan.clone()).unwrap();
+        executor.write(&gpu, x, &[1f32.to_bits(); 64]);
+        executor.submit(&gpu, &memory, 1, None).unwrap();
+        assert_eq!(executor.read(&gpu, y).unwrap(), [2f32.to_bits(); 64]);
+
+        gpu.device.destroy();
+        executor.write(&gpu, x, &[0; 64]);
+        let errors = [
+            executor.submit(&gpu, &memory, 3, None).unwrap_err(),
+            executor.read(&gpu, y).unwrap_err(),
+            memory.write(&gpu, "new", 64, &[0; 16]).unwrap_err(),
+            gpu.drain().unwrap_err(),
+            Executor::new(&gpu, &mut memory, &mut kernels, plan).unwrap_err(),
+        ];
+        for error in errors {
+            assert_eq!(error.class(), Class::Device, "{error}");
+            assert!(error.to_string().contains("lost"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_host_is_never_further_ahead_than_two_submissions_of_all_plans_together() {
+        let Some(gpu) = open() else { return };
+        let (mut memory, mut kernels) = (Memory::new(), Kernels::default());
+        let mut executors: Vec<Executor> = (0..3)
+            .map(|_| {
+                let mut graph = Graph::new();
+                let x = graph.input("x", TensorType::f32([64]));
+                let y = graph.one(Scale { alpha: 2.0 }, &[x]);
+                let plan = Plan::new(&graph, &[x, y]);
+                Executor::new(&gpu, &mut memory, &mut kernels, plan).unwrap()
+            })
+            .collect();
+        for _ in 0..4 {
+            for executor in &mut executors {
+                executor.submit(&gpu, &memory, 1, None).unwrap();
+            }
+        }
+        assert_eq!(gpu.counters.submits(), 12);
+        assert_eq!(gpu.counters.throttles(), 10);
+    }
 }

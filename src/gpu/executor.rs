@@ -1,7 +1,5 @@
 //! A plan brought to a device: pipelines and bind groups made once, replayed every step.
 
-use std::collections::VecDeque;
-
 use super::device::Gpu;
 use super::memory::{Memory, STORAGE};
 use super::pipelines::{Pipeline, Pipelines};
@@ -9,9 +7,6 @@ use super::readback::{self, Readback};
 use crate::error::Result;
 use crate::graph::Value;
 use crate::plan::Plan;
-
-/// Submissions the host may be ahead of the GPU.
-const IN_FLIGHT: usize = 2;
 
 /// One kernel launch, ready to be encoded.
 #[derive(Debug)]
@@ -28,7 +23,6 @@ pub struct Executor {
     buffers: Vec<wgpu::Buffer>,
     pipelines: Vec<wgpu::ComputePipeline>,
     launches: Vec<Launch>,
-    in_flight: VecDeque<wgpu::SubmissionIndex>,
 }
 
 /// Pipelines shared by the executors of one device.
@@ -93,7 +87,6 @@ impl Executor {
             buffers,
             pipelines,
             launches,
-            in_flight: VecDeque::new(),
         })
     }
 
@@ -168,15 +161,7 @@ impl Executor {
         let readback = read
             .map(|name| Readback::encode(gpu, memory, name, &mut encoder))
             .transpose()?;
-        let submission = gpu.queue.submit([encoder.finish()]);
-        gpu.counters.count_submit();
-        self.in_flight.push_back(submission);
-        if self.in_flight.len() > IN_FLIGHT {
-            let oldest = self.in_flight.pop_front();
-            gpu.counters.count_throttle();
-            gpu.wait(oldest)?;
-        }
-        gpu.poll()?;
+        gpu.submit(encoder.finish())?;
         Ok(readback)
     }
 }
