@@ -52,17 +52,7 @@ pub(super) fn assign(graph: &Graph, needed: &[bool], keep: &[Value]) -> (Memory,
     let persistent_bytes: usize = memory.buffers.iter().map(|buffer| buffer.bytes).sum();
 
     let mut wants = lives(graph, needed, keep);
-    let nodes = graph.nodes().len();
-    let lower_bound = (0..=nodes)
-        .map(|at| {
-            wants
-                .iter()
-                .filter(|w| w.first <= at && at <= w.last)
-                .map(|w| w.bytes)
-                .sum::<usize>()
-        })
-        .max()
-        .unwrap_or(0);
+    let lower_bound = most_alive(&wants);
 
     // Largest first; the order of the graph breaks ties, so that a plan is a function of its graph.
     wants.sort_by_key(|want| std::cmp::Reverse(want.bytes));
@@ -116,6 +106,31 @@ pub(super) fn assign(graph: &Graph, needed: &[bool], keep: &[Value]) -> (Memory,
         }
     }
     (memory, persistent_bytes + lower_bound)
+}
+
+/// The largest sum of bytes alive at one node.
+fn most_alive(wants: &[Want]) -> usize {
+    let mut changes: Vec<(usize, bool, usize)> = wants
+        .iter()
+        .flat_map(|want| {
+            [
+                (want.first, true, want.bytes),
+                (want.last + 1, false, want.bytes),
+            ]
+        })
+        .collect();
+    // At one node the dead go before the living come.
+    changes.sort_unstable();
+    let (mut alive, mut most) = (0, 0);
+    for (_, begins, bytes) in changes {
+        if begins {
+            alive += bytes;
+            most = most.max(alive);
+        } else {
+            alive -= bytes;
+        }
+    }
+    most
 }
 
 /// The lives of all tensors that own planned storage, and of all scratch buffers, in the order of the graph.
