@@ -10,7 +10,7 @@ use anygrad::ops::{gather_batch::Normalization, state};
 use anygrad::plan::Plan;
 use anygrad::rng::{Sequence, Stream};
 use anygrad::train::step::{self, Pass, Resident, buffers};
-use anygrad::train::{Event, Outcome, Request, train, train_on};
+use anygrad::train::{Event, Outcome, Request, Weights, train, train_on};
 
 use crate::common;
 
@@ -351,6 +351,95 @@ fn a_loss_that_is_not_finite_stops_the_training_and_names_the_step() {
         "{error}"
     );
     assert!(error.help().contains("learning rate"), "{}", error.help());
+}
+
+#[test]
+fn a_weight_that_is_no_number_is_not_hidden_by_a_relu() {
+    if common::gpu(Trust::Trusted).is_none() {
+        return;
+    }
+    let config = small("kind = \"sgd\"", "", "");
+    let dataset = random_dataset();
+    let network = Network::new(&config, dataset.sample_shape, 4).unwrap();
+    let mut slab = network.initial(7);
+    // The bias of a channel of the first convolution, which a ReLU follows.
+    let bias = &network.parameters[1];
+    assert_eq!(bias.name, "conv1.bias");
+    slab[bias.offset + 3] = f32::NAN;
+    let bytes = Weights::from_slab(&network, &slab).to_bytes().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("broken.safetensors");
+    std::fs::write(&path, bytes).unwrap();
+    let mut request = request(config, Trust::Trusted);
+    request.init = Some(path);
+    let error = train_on(&request, &dataset, &mut |_| Ok(())).unwrap_err();
+    assert!(error.to_string().contains("in step 1 "), "{error}");
+}
+
+#[test]
+fn an_update_that_breaks_the_weights_in_the_last_step_is_an_error() {
+    if common::gpu(Trust::Trusted).is_none() {
+        return;
+    }
+    let mut config = small(
+        "kind = \"sgd\"\nlearning_rate = 3e38\nweight_decay = 1e38",
+        "",
+        "",
+    );
+    config.train.length = config::Length::Steps(1);
+    let mut dataset = random_dataset();
+    dataset.parts.validation = 30..30;
+    let error = train_on(&request(config, Trust::Trusted), &dataset, &mut |_| Ok(())).unwrap_err();
+    assert!(
+        error.to_string().contains("not finite after the last step"),
+        "{error}"
+    );
+}
+
+#[test]
+fn speed_counts_real_samples_and_a_momentum_that_rounds_to_zero_is_none() {
+    if common::gpu(Trust::Trusted).is_none() {
+        return;
+    }
+    let optimizer = "kind = \"sgd\"\nmomentum = 1e-60\nnesterov = true";
+    let mut config = small(optimizer, "", "");
+    // One batch of 23 real samples per epoch.
+    config.train.batch = 4096;
+    config.train.length = config::Length::Epochs(3);
+    let mut epochs = Vec::new();
+    let mut observe = |event: &Event| {
+        if let Event::Epoch(epoch) = event {
+            epochs.push(epoch.clone());
+        }
+        Ok(())
+    };
+    train_on(
+        &request(config, Trust::Trusted),
+        &random_dataset(),
+        &mut observe,
+    )
+    .unwrap();
+    assert_eq!(epochs.len(), 3, "an epoch is one step");
+    let seconds = epochs[2].seconds;
+    let fastest = epochs.iter().map(|epoch| epoch.samples_per_second);
+    let busy: f64 = fastest.map(|speed| 23.0 / speed).sum();
+    assert!(
+        busy <= seconds * 1.001,
+        "{busy} s on the adapter in {seconds} s"
+    );
+    assert!(
+        busy >= seconds / 100.0,
+        "{busy} s on the adapter in {seconds} s"
+    );
+}
+
+#[test]
+fn data_without_training_samples_is_refused() {
+    let mut dataset = random_dataset();
+    dataset.parts.train = 0..0;
+    let config = small("kind = \"sgd\"", "", "");
+    let error = train_on(&request(config, Trust::Trusted), &dataset, &mut |_| Ok(())).unwrap_err();
+    assert!(error.to_string().contains("no training samples"), "{error}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::session::{Evaluator, Session, check_limits};
+use super::session::{Evaluator, Session, binding_limit, check_limits};
 use super::step::{self, Pass, Resident};
 use super::{Model, Scores, Trained, resident};
 use crate::config::Loss;
@@ -81,7 +81,7 @@ pub fn evaluate(
     refuse_other_data(model, &dataset)?;
     let network = Network::new(config, model.sample_shape, model.classes.len())?;
     let slab = weights.to_slab(&network, "the run's weights")?;
-    let data = resident::resident(&dataset, model);
+    let data = resident::resident(&dataset, model)?;
     let pass = Pass {
         name: "test",
         part: dataset.parts.test.clone(),
@@ -93,7 +93,15 @@ pub fn evaluate(
         ));
     }
     let gpu = Gpu::open(adapter, trust)?;
-    let plan = Evaluator::plan(&network, config, &data, &pass);
+    // The scores do not depend on the batch: where the one trained with does not fit, a smaller one is taken.
+    let mut config = config.clone();
+    let plan = loop {
+        let plan = Evaluator::plan(&network, &config, &data, &pass);
+        if config.train.batch == 1 || plan.largest_binding().0 as u64 <= binding_limit(&gpu) {
+            break plan;
+        }
+        config.train.batch /= 2;
+    };
     check_limits(&gpu, &[&plan], config.train.batch, |_| None)?;
     let mut session = Session::new(gpu);
     session.write_parameters(&slab)?;
@@ -183,6 +191,15 @@ pub fn predict(
         model,
         weights,
     } = trained;
+    let network = Network::new(config, model.sample_shape, model.classes.len())?;
+    let slab = weights.to_slab(&network, "the run's weights")?;
+    let mut data = Resident {
+        samples: files.len().clamp(1, PREDICT_BATCH),
+        sample_shape: model.sample_shape,
+        dtype: DType::U8,
+        classes: model.classes.len(),
+        normalization: resident::normalization(model)?,
+    };
     let mut images = Vec::with_capacity(files.len());
     for file in files {
         let mut pixels = image_file::load(file, model.sample_shape)?;
@@ -191,19 +208,16 @@ pub fn predict(
         }
         images.push(pixels);
     }
-    let network = Network::new(config, model.sample_shape, model.classes.len())?;
-    let slab = weights.to_slab(&network, "the run's weights")?;
-    let batch = files.len().clamp(1, PREDICT_BATCH);
-    let data = Resident {
-        samples: batch,
-        sample_shape: model.sample_shape,
-        dtype: DType::U8,
-        classes: model.classes.len(),
-        normalization: resident::normalization(model),
-    };
-    let (graph, probabilities) = step::prediction(&network, config, &data);
-    let plan = Plan::new(&graph, &[probabilities]);
     let gpu = Gpu::open(adapter, trust)?;
+    let (plan, probabilities) = loop {
+        let (graph, probabilities) = step::prediction(&network, config, &data);
+        let plan = Plan::new(&graph, &[probabilities]);
+        if data.samples == 1 || plan.largest_binding().0 as u64 <= binding_limit(&gpu) {
+            break (plan, probabilities);
+        }
+        data.samples /= 2;
+    };
+    let batch = data.samples;
     check_limits(&gpu, &[&plan], batch, |_| None)?;
     let mut session = Session::new(gpu);
     session.write_parameters(&slab)?;

@@ -9,7 +9,7 @@ use crate::data::{self, Dataset, Samples};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Memory};
 use crate::graph::DType;
-use crate::ops::gather_batch::Normalization;
+use crate::ops::gather_batch::{MAX_CHANNELS, Normalization};
 
 /// Reads the data set of a configuration; `path` wins over the one it names.
 ///
@@ -70,8 +70,8 @@ pub(super) fn model(config: &Config, dataset: &Dataset) -> Result<Model> {
 }
 
 /// What the graphs must know of a data set.
-pub(super) fn resident(dataset: &Dataset, model: &Model) -> Resident {
-    Resident {
+pub(super) fn resident(dataset: &Dataset, model: &Model) -> Result<Resident> {
+    Ok(Resident {
         samples: dataset.len(),
         sample_shape: dataset.sample_shape,
         dtype: match dataset.samples {
@@ -79,17 +79,40 @@ pub(super) fn resident(dataset: &Dataset, model: &Model) -> Resident {
             Samples::Floats(_) => DType::F32,
         },
         classes: model.classes.len(),
-        normalization: normalization(model),
-    }
+        normalization: normalization(model)?,
+    })
 }
 
 /// From raw values to what the network sees.
-pub(super) fn normalization(model: &Model) -> Normalization {
-    Normalization {
+///
+/// # Errors
+/// If the model's numbers make no sense: they may come from a file.
+pub(super) fn normalization(model: &Model) -> Result<Normalization> {
+    let channels = model.sample_shape[2];
+    let (means, deviations) = (model.mean.len(), model.std.len());
+    if channels > MAX_CHANNELS || [means, deviations] != [channels; 2] {
+        return Err(Error::data(
+            format!(
+                "the model has {means} means and {deviations} standard deviations for samples of {channels} channels"
+            ),
+            format!("there must be one of each per channel, of at most {MAX_CHANNELS} channels"),
+        ));
+    }
+    let divisors = std::iter::once(&model.divide_by).chain(&model.std);
+    if !divisors.clone().all(|d| d.is_normal()) || !model.mean.iter().all(|m| m.is_finite()) {
+        return Err(Error::data(
+            format!(
+                "the model normalises with divide_by {}, mean {:?} and std {:?}",
+                model.divide_by, model.mean, model.std
+            ),
+            "these must be finite numbers, and those that divide not 0",
+        ));
+    }
+    Ok(Normalization {
         divide_by: model.divide_by,
         mean: model.mean.clone(),
         std: model.std.clone(),
-    }
+    })
 }
 
 /// Bytes of the data set on the adapter.

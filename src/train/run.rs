@@ -4,15 +4,11 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::event::{Epoch, Event, Progress, Scores, Steps};
-use super::session::{Evaluator, Measured, Piece, Session, Sums};
-use super::step::{Pass, RING};
+use super::session::{Evaluator, Measured, Pace, Piece, Session, Sums};
+use super::step::Pass;
 use super::trainer::Length;
 use crate::error::{Error, Result};
 use crate::gpu::Executor;
-
-/// One submission should keep the adapter busy about this long: long against the cost of a submission, short against the
-/// watchdogs of desktop drivers and the patience of someone who looks at the screen.
-const SUBMIT: Duration = Duration::from_millis(80);
 
 /// Progress is told at most this often.
 const PROGRESS: Duration = Duration::from_millis(100);
@@ -56,19 +52,17 @@ pub(super) struct Run<'a> {
     pass: Pass,
     validation: Option<Evaluator>,
     length: Length,
-    batch: usize,
     /// In the order of submission.
     pending: VecDeque<Submission>,
     submitted: u64,
-    /// Steps per submission, from the time they take.
-    per_submit: u64,
+    pace: Pace,
     began: Instant,
     last_arrival: Instant,
     last_progress: Instant,
     /// Training steps whose metrics have arrived.
     arrived: u64,
-    /// Of these, the steps of the epochs that are complete.
-    complete: u64,
+    /// Real samples of these steps: since the beginning, and in this epoch.
+    trained: [f64; 2],
     /// Seconds that the adapter spent on training steps: since the beginning, and in this epoch.
     busy: [f64; 2],
     sums: Sums,
@@ -85,7 +79,6 @@ impl<'a> Run<'a> {
         pass: Pass,
         validation: Option<Evaluator>,
         length: Length,
-        batch: usize,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -94,15 +87,14 @@ impl<'a> Run<'a> {
             pass,
             validation,
             length,
-            batch,
             pending: VecDeque::new(),
             submitted: 0,
-            per_submit: 1,
+            pace: Pace::new(),
             began: now,
             last_arrival: now,
             last_progress: now,
             arrived: 0,
-            complete: 0,
+            trained: [0.0; 2],
             busy: [0.0; 2],
             sums: Sums::default(),
             validation_sums: Sums::default(),
@@ -116,17 +108,14 @@ impl<'a> Run<'a> {
         while self.submitted < self.length.total {
             let epoch_end = (self.submitted / self.length.per_epoch + 1) * self.length.per_epoch;
             let end = epoch_end.min(self.length.total);
-            let steps = self.per_submit.min(end - self.submitted);
-            let count = usize::try_from(steps).expect("at most a ring of steps");
-            let session = self.session;
-            let readback =
-                self.executor
-                    .submit(&session.gpu, &session.memory, count, Some(&metrics))?;
-            let piece = Piece {
-                first_step: self.submitted,
+            let steps = self.pace.steps().min(end - self.submitted);
+            let piece = Piece::submit(
+                self.session,
+                &mut self.executor,
+                self.submitted,
                 steps,
-                readback: readback.expect("a readback was asked for"),
-            };
+                &metrics,
+            )?;
             self.pending.push_back(Submission {
                 piece,
                 kind: Kind::Training,
@@ -156,8 +145,7 @@ impl<'a> Run<'a> {
         let Some(evaluator) = &mut self.validation else {
             return Ok(());
         };
-        let steps = usize::try_from(self.per_submit).expect("at most a ring of steps");
-        let pieces = evaluator.submit(self.session, steps)?;
+        let pieces = evaluator.submit(self.session, self.pace.steps())?;
         let count = pieces.len();
         self.pending
             .extend(pieces.into_iter().enumerate().map(|(i, piece)| Submission {
@@ -187,7 +175,7 @@ impl<'a> Run<'a> {
         let seconds = now.duration_since(self.last_arrival).as_secs_f64();
         self.last_arrival = now;
         let cost: f64 = arrived.iter().map(Submission::cost).sum();
-        self.adapt(seconds / cost);
+        self.pace.learn(seconds / cost);
         for submission in arrived {
             let share = seconds * submission.cost() / cost;
             let piece = submission.piece;
@@ -228,6 +216,7 @@ impl<'a> Run<'a> {
                 return Err(not_finite(step, self.length.per_epoch));
             }
             self.sums.add(measured);
+            self.trained = (self.trained).map(|samples| samples + f64::from(measured.samples()));
             self.arrived = step + 1;
         }
         let epoch = (self.arrived - 1) / self.length.per_epoch + 1;
@@ -239,7 +228,7 @@ impl<'a> Run<'a> {
                 epoch,
                 step: self.arrived,
                 train: self.sums.scores(),
-                samples_per_second: self.speed(self.arrived, self.busy[0]),
+                samples_per_second: per_second(self.trained[0], self.busy[0]),
             }))?;
         }
         if ends {
@@ -248,10 +237,10 @@ impl<'a> Run<'a> {
                 step: self.arrived,
                 train: std::mem::take(&mut self.sums).scores(),
                 validation: None,
-                samples_per_second: self.speed(self.arrived - self.complete, self.busy[1]),
+                samples_per_second: per_second(self.trained[1], self.busy[1]),
                 seconds: self.began.elapsed().as_secs_f64(),
             });
-            self.complete = self.arrived;
+            self.trained[1] = 0.0;
             self.busy[1] = 0.0;
             if self.validation.is_none() {
                 self.epoch_done(None, observe)?;
@@ -269,23 +258,11 @@ impl<'a> Run<'a> {
             None => Ok(()),
         }
     }
+}
 
-    /// Steps per submission from the seconds of one: at most twice as many as before, at most a ring.
-    fn adapt(&mut self, seconds: f64) {
-        let fit = SUBMIT.as_secs_f64() / seconds.max(1e-6);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a positive number, clamped to the ring"
-        )]
-        let fit = fit as u64;
-        self.per_submit = fit.clamp(1, (self.per_submit * 2).min(RING as u64));
-    }
-
-    /// Samples per second of so many steps.
-    fn speed(&self, steps: u64, seconds: f64) -> f64 {
-        (steps * self.batch as u64) as f64 / seconds.max(1e-9)
-    }
+/// So many in so many seconds.
+fn per_second(amount: f64, seconds: f64) -> f64 {
+    amount / seconds.max(1e-9)
 }
 
 fn not_finite(step: u64, per_epoch: u64) -> Error {

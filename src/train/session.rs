@@ -1,5 +1,7 @@
 //! What a training and an evaluation share on the adapter: the opened device, its memory, and passes over parts of the data.
 
+use std::time::{Duration, Instant};
+
 use super::event::Scores;
 use super::step::{self, Pass, RING, buffers};
 use crate::config::Config;
@@ -55,6 +57,36 @@ impl Session {
     }
 }
 
+/// One submission should keep the adapter busy about this long: long against the cost of a submission, short against the
+/// watchdogs of desktop drivers and the patience of someone who looks at the screen.
+const SUBMIT: Duration = Duration::from_millis(80);
+
+/// How many steps go into one submission, from the time they take. Begins with one.
+pub(super) struct Pace(u64);
+
+impl Pace {
+    pub(super) fn new() -> Self {
+        Self(1)
+    }
+
+    /// Steps of the next submission.
+    pub(super) fn steps(&self) -> u64 {
+        self.0
+    }
+
+    /// Learns the seconds of one step: the next submission has at most twice as many steps as the last, and at most a ring.
+    pub(super) fn learn(&mut self, seconds: f64) {
+        let fit = SUBMIT.as_secs_f64() / seconds.max(1e-6);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a positive number, clamped to the ring"
+        )]
+        let fit = fit as u64;
+        self.0 = fit.clamp(1, (self.0 * 2).min(RING as u64));
+    }
+}
+
 /// One entry of the metrics' ring: a step as it was measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Measured {
@@ -73,6 +105,11 @@ impl Measured {
     /// Whether the loss was a number.
     pub(super) fn finite(&self) -> bool {
         self.finite
+    }
+
+    /// The real samples of the batch.
+    pub(super) fn samples(&self) -> f32 {
+        self.samples
     }
 
     /// Reads the entry of a step from the ring's words.
@@ -158,35 +195,35 @@ impl Evaluator {
     pub(super) fn submit(
         &mut self,
         session: &Session,
-        steps_per_submit: usize,
+        steps_per_submit: u64,
     ) -> Result<Vec<Piece>> {
         let mut pieces = Vec::new();
         let end = self.done + self.batches;
         while self.done < end {
-            let steps = (end - self.done).min(steps_per_submit as u64);
-            let count = usize::try_from(steps).expect("at most a ring of steps");
-            let metrics = self.pass.metrics();
-            let readback =
-                self.executor
-                    .submit(&session.gpu, &session.memory, count, Some(&metrics))?;
-            let readback = readback.expect("a readback was asked for");
-            pieces.push(Piece {
-                first_step: self.done,
-                steps,
-                readback,
-            });
-            self.done += steps;
+            pieces.push(self.submit_steps(session, steps_per_submit.min(end - self.done))?);
         }
         Ok(pieces)
+    }
+
+    fn submit_steps(&mut self, session: &Session, steps: u64) -> Result<Piece> {
+        let metrics = self.pass.metrics();
+        let piece = Piece::submit(session, &mut self.executor, self.done, steps, &metrics)?;
+        self.done += steps;
+        Ok(piece)
     }
 
     /// Runs one pass and waits for its scores.
     pub(super) fn run(&mut self, session: &Session) -> Result<Scores> {
         let mut sums = Sums::default();
-        for piece in self.submit(session, RING)? {
-            for step in piece.take(&session.gpu)? {
+        let mut pace = Pace::new();
+        let end = self.done + self.batches;
+        while self.done < end {
+            let begin = Instant::now();
+            let steps = pace.steps().min(end - self.done);
+            for step in self.submit_steps(session, steps)?.take(&session.gpu)? {
                 sums.add(step);
             }
+            pace.learn(begin.elapsed().as_secs_f64() / steps as f64);
         }
         Ok(sums.scores())
     }
@@ -202,6 +239,23 @@ pub(super) struct Piece {
 }
 
 impl Piece {
+    /// Submits the steps after the first `first_step` ones, and a copy of their metrics to the host.
+    pub(super) fn submit(
+        session: &Session,
+        executor: &mut Executor,
+        first_step: u64,
+        steps: u64,
+        metrics: &str,
+    ) -> Result<Self> {
+        let count = usize::try_from(steps).expect("at most a ring of steps");
+        let readback = executor.submit(&session.gpu, &session.memory, count, Some(metrics))?;
+        Ok(Self {
+            first_step,
+            steps,
+            readback: readback.expect("a readback was asked for"),
+        })
+    }
+
     /// The steps, as they were measured.
     pub(super) fn take(self, gpu: &Gpu) -> Result<Vec<Measured>> {
         let words = self.readback.take(gpu)?;
@@ -211,15 +265,23 @@ impl Piece {
     }
 }
 
-/// Refuses plans that the adapter cannot bind or hold; `batch_that_fits` says which batch would do.
+/// Bytes of the largest piece that a kernel can bind on this device, and count in 32 bits.
+pub(super) fn binding_limit(gpu: &Gpu) -> u64 {
+    let limits = &gpu.info.limits;
+    limits
+        .max_binding_bytes
+        .min(limits.max_buffer_bytes)
+        .min(u64::from(u32::MAX))
+}
+
+/// Refuses plans that the adapter cannot bind; `batch_that_fits` says which batch would do.
 pub(super) fn check_limits(
     gpu: &Gpu,
     plans: &[&Plan],
     batch: usize,
     batch_that_fits: impl Fn(u64) -> Option<usize>,
 ) -> Result<()> {
-    let limits = &gpu.info.limits;
-    let limit = limits.max_binding_bytes.min(limits.max_buffer_bytes);
+    let limit = binding_limit(gpu);
     for plan in plans {
         let (bytes, kernel) = plan.largest_binding();
         if bytes as u64 <= limit {

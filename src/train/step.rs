@@ -247,12 +247,14 @@ impl Builder<'_> {
         let mut inputs = vec![batch.parameters, gradients];
         let op: OpRef = match &self.config.optimizer {
             Optimizer::Sgd(sgd) => {
-                if sgd.momentum > 0.0 {
+                // A momentum that 32 bits cannot tell from 0 is none.
+                let momentum = sgd.momentum as f32;
+                if momentum > 0.0 {
                     inputs.push(self.slab(buffers::MOMENTS[0]));
                 }
                 Arc::new(Sgd {
-                    momentum: sgd.momentum as f32,
-                    nesterov: sgd.nesterov,
+                    momentum,
+                    nesterov: sgd.nesterov && momentum > 0.0,
                     weight_decay: sgd.weight_decay as f32,
                 })
             }

@@ -10,7 +10,7 @@ use super::weights::Weights;
 use super::{Request, resident};
 use crate::config::{self, Config, Loss, Optimizer};
 use crate::data::Dataset;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::{Executor, Gpu};
 use crate::nn::Network;
 use crate::ops::state;
@@ -45,13 +45,19 @@ fn train_from(
     observe: &mut dyn FnMut(&Event) -> Result<()>,
 ) -> Result<Outcome> {
     let config = &request.config;
+    if dataset.parts.train.is_empty() {
+        return Err(Error::data(
+            format!("{}: there are no training samples", dataset.name),
+            "give data with samples to train on",
+        ));
+    }
     let model = resident::model(config, dataset)?;
     let network = Network::new(config, dataset.sample_shape, dataset.classes.len())?;
-    let slab = match &request.init {
-        Some(path) => Weights::read(path)?.to_slab(&network, &path.display().to_string())?,
-        None => network.initial(config.seed),
+    let given = match &request.init {
+        Some(path) => Some(Weights::read(path)?.to_slab(&network, &path.display().to_string())?),
+        None => None,
     };
-    let data = resident::resident(dataset, &model);
+    let data = resident::resident(dataset, &model)?;
     let passes = Passes::of(dataset);
 
     let gpu = Gpu::open(&request.adapter, request.trust)?;
@@ -77,6 +83,8 @@ fn train_from(
         steps_per_epoch: length.per_epoch,
     })))?;
 
+    // Not before the adapter can hold them: a network beyond it may be beyond the host, too.
+    let slab = given.unwrap_or_else(|| network.initial(config.seed));
     let mut session = Session::new(gpu);
     session.write_parameters(&slab)?;
     write_constants(&mut session, config, dataset.classes.len())?;
@@ -107,7 +115,6 @@ fn train_from(
         passes.training.clone(),
         validation,
         length,
-        batch,
     );
     run.submit_all(observe)?;
     let blocking_waits = session.gpu.counters.blocking_waits() - before.1;
@@ -121,6 +128,7 @@ fn train_from(
         .into_iter()
         .map(f32::from_bits)
         .collect();
+    refuse_not_finite(&network, &slab)?;
     Ok(Outcome {
         weights: Weights::from_slab(&network, &slab),
         model,
@@ -131,6 +139,24 @@ fn train_from(
         bytes_read,
         blocking_waits,
     })
+}
+
+/// The loss of a step is measured before its update, so only the weights tell whether the last update was sound.
+fn refuse_not_finite(network: &Network, slab: &[f32]) -> Result<()> {
+    let broken = network.parameters.iter().find(|parameter| {
+        let numbers = &slab[parameter.offset..][..parameter.shape.elements()];
+        !numbers.iter().all(|number| number.is_finite())
+    });
+    match broken {
+        None => Ok(()),
+        Some(parameter) => Err(Error::check(
+            format!(
+                "`{}` holds numbers that are not finite after the last step",
+                parameter.name
+            ),
+            "the training diverged: try a smaller learning rate, as in --set optimizer.learning_rate=0.001",
+        )),
+    }
 }
 
 /// The parts of the data set.

@@ -57,7 +57,7 @@ impl Weights {
     /// If names or shapes differ from the network's: every difference is named.
     pub fn to_slab(&self, network: &Network, origin: &str) -> Result<Vec<f32>> {
         let mut differences = Vec::new();
-        let mut slab = vec![0.0; network.slab_elements];
+        let mut fitting = Vec::new();
         for parameter in &network.parameters {
             let wanted = parameter.border.file_shape(&parameter.shape);
             match self
@@ -70,10 +70,7 @@ impl Weights {
                     "`{}` is {:?} in the file, {wanted:?} in the network",
                     tensor.name, tensor.shape
                 )),
-                Some(tensor) => {
-                    let kernels = parameter.border.to_kernels(&parameter.shape, &tensor.data);
-                    slab[parameter.offset..][..kernels.len()].copy_from_slice(&kernels);
-                }
+                Some(tensor) => fitting.push((parameter, tensor)),
             }
         }
         for tensor in &self.tensors {
@@ -89,6 +86,11 @@ impl Weights {
             }
         }
         if differences.is_empty() {
+            let mut slab = vec![0.0; network.slab_elements];
+            for (parameter, tensor) in fitting {
+                let kernels = parameter.border.to_kernels(&parameter.shape, &tensor.data);
+                slab[parameter.offset..][..kernels.len()].copy_from_slice(&kernels);
+            }
             return Ok(slab);
         }
         Err(Error::data(
