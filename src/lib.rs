@@ -31,6 +31,7 @@
 //! one.
 
 pub mod check;
+pub mod cli;
 pub mod config;
 pub mod data;
 pub mod error;
@@ -40,6 +41,7 @@ pub mod nn;
 pub mod ops;
 pub mod plan;
 pub mod reference;
+pub mod report;
 pub mod rng;
 pub mod train;
 pub mod wgsl;

@@ -1,2 +1,7 @@
 //! The `anygrad` program.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    anygrad::cli::run(std::env::args_os())
+}
