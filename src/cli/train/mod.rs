@@ -175,6 +175,7 @@ impl Session<'_> {
     fn observe(&mut self, event: &Event) -> Result<()> {
         match event {
             Event::Start(start) => self.start(start),
+            Event::Steps(_) => Ok(()),
             Event::Progress(progress) => {
                 self.progress(progress);
                 Ok(())
