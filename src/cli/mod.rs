@@ -22,27 +22,30 @@ mod predict;
 mod train;
 mod verify;
 
-const EXAMPLES: &str = "\
-Examples:
-  anygrad train                                  handwritten digits, inside the program: trained in seconds
-  anygrad train mnist-cnn.toml --data mnist/     a network of yours, or one that comes along, on your data
-  anygrad eval runs/digits                       what it is worth, class by class
-  anygrad predict runs/digits image.png          what it says of an image
-  anygrad verify                                 every kernel against its reference on this adapter
+/// What stands below the options of `anygrad --help`.
+const BELOW: &str = "\
+A network stands in a TOML file; data, training and evaluation stay on the GPU
+(Vulkan, Metal or DX12); the result is a folder of plain files.
 
-Networks that come along: digits.toml, mnist-mlp.toml, mnist-cnn.toml
+Examples:
+  anygrad train                           digits, inside the program: seconds
+  anygrad train mnist-cnn --data mnist/   a network that comes along, your data
+  anygrad train my.toml                   a network of your own
+  anygrad eval runs/digits                what it is worth, class by class
+  anygrad predict runs/digits image.png   what it says of an image
+  anygrad verify                          is every kernel right on this GPU?
+
+Networks that come along: digits, mnist-mlp, mnist-cnn
 
 Exit codes:
-  0  done                     3  data or a model is refused
-  1  a check is not met       4  no adapter, or trouble with it
-  2  usage or configuration   5  a file cannot be read or written";
+  0  done                      4  no adapter, or trouble with it
+  1  a check is not met        5  a file cannot be read or written
+  2  usage or configuration    70 a bug of anygrad
+  3  data or a model refused";
 
-/// Trains neural networks on any GPU: one binary, one TOML file, no CUDA, no Python.
-///
-/// The network stands in a TOML file; data, training and evaluation stay on the GPU (Vulkan, Metal or DX12); the result is a
-/// folder of plain files.
+/// Train neural networks on any GPU: one binary, one TOML file, no CUDA, no Python
 #[derive(Debug, Parser)]
-#[command(name = "anygrad", version, after_help = EXAMPLES, max_term_width = 110, arg_required_else_help = true)]
+#[command(name = "anygrad", version, after_help = BELOW, max_term_width = 100, arg_required_else_help = true)]
 struct Cli {
     #[command(flatten)]
     everywhere: Everywhere,
@@ -60,13 +63,15 @@ struct Everywhere {
     /// Print JSON for machines, one object a line
     #[arg(long, global = true)]
     json: bool,
-    /// When to use colours
+    /// When to use colours: auto (on a terminal, without NO_COLOR), always, never
     #[arg(
         long,
         global = true,
         value_enum,
         value_name = "WHEN",
-        default_value = "auto"
+        default_value = "auto",
+        hide_possible_values = true,
+        hide_default_value = true
     )]
     color: ColorMode,
 }

@@ -16,12 +16,12 @@ use crate::error::{Error, Result};
 /// When colours are used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum ColorMode {
-    /// On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`.
+    // On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`.
     #[default]
     Auto,
-    /// Always.
+    // Always.
     Always,
-    /// Never.
+    // Never.
     Never,
 }
 
@@ -47,7 +47,7 @@ impl Mark {
             Self::Hint => Color::Cyan,
         };
         let mut spec = ColorSpec::new();
-        spec.set_fg(Some(color)).set_bold(true);
+        spec.set_fg(Some(color)).set_bold(true).set_intense(true);
         spec
     }
 }
@@ -86,6 +86,14 @@ impl Out {
             return Ok(());
         }
         self.to_stdout(|stream| writeln!(stream, "{text}"))
+    }
+
+    /// Lines of prose for people, wrapped where the terminal ends.
+    pub(super) fn prose(&self, lines: &[String]) -> Result<()> {
+        let width = width_of_stdout().unwrap_or(usize::MAX).max(20);
+        lines
+            .iter()
+            .try_for_each(|line| self.line(super::format::wrap(line, width, "  ")))
     }
 
     /// Lines of data for people.

@@ -15,13 +15,14 @@ use crate::train::{self, Prediction};
 const RUNNERS_UP: usize = 2;
 
 /// Ask a trained network about images
-///
-/// Images are PNG, JPEG or BMP; they are scaled to the size the network knows, and treated as its training data was.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+Images are PNG, JPEG or BMP; they are brought to the size the network knows
+and treated as its training data was.
+
 Examples:
   anygrad predict runs/digits seven.png
-  anygrad predict runs/digits --invert scans/*.jpg     dark ink on white paper
+  anygrad predict runs/digits --invert scan.jpg   dark ink on white paper
   anygrad predict runs/digits seven.png --json")]
 pub(super) struct Options {
     /// The folder of the run

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::output::{Mark, Out};
+use super::output::{Mark, Out, width_of_stdout};
 use super::{Device, format};
 use crate::check::{OnGpu, OpReport, Row, prove_op};
 use crate::error::{Error, Result};
@@ -15,11 +15,11 @@ use crate::ops::{Definition, OPS};
 const MOST_FAILURES: usize = 5;
 
 /// Hold every kernel against its reference on this adapter and driver
-///
-/// Each kernel computes prepared cases; what it gives is compared with naive 64-bit arithmetic on the CPU. Exits with 1 if one
-/// of them is wrong.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+Each kernel computes prepared cases; what it gives is compared with naive
+64-bit arithmetic on the CPU. Exits with 1 if one of them is wrong.
+
 Examples:
   anygrad verify
   anygrad verify --filter conv --adapter software")]
@@ -41,10 +41,10 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
     let begun = Instant::now();
     out.begin_spinner("opening the adapter");
     let gpu = Gpu::open(&options.device.choice(), options.device.trust())?;
-    let adapter = format::clean(&gpu.info);
     out.talk(format!(
-        "{} on {adapter}, against 64-bit references",
-        format::plural(ops.len(), "op")
+        "{} on {}, against 64-bit references",
+        format::plural(ops.len(), "op"),
+        format::clean(&gpu.info)
     ));
     out.begin_bar(ops.len() as u64);
     let mut runner = OnGpu::new(&gpu);
@@ -60,6 +60,7 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
         right += usize::from(report.passed());
     }
     out.end_bar();
+    let adapter = format::clean(&gpu.info.name);
     let verdict = format!("{right} of {} ops are right on {adapter}", ops.len());
     out.object(&SummaryObject {
         event: "summary",
@@ -71,7 +72,7 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
     })?;
     if right == ops.len() {
         let seconds = format::seconds(begun.elapsed().as_secs_f64());
-        out.line(format!("{verdict} ({seconds})"))
+        out.line(format!("{verdict}, in {seconds}"))
     } else {
         Err(Error::check(
             verdict,
@@ -99,7 +100,8 @@ fn show(report: &OpReport, name_width: usize, seconds: f64, out: &Out) -> Result
     } else {
         (Mark::Bad, "FAILED")
     };
-    out.marked(mark, word, &line(report, name_width, seconds))?;
+    let room = width_of_stdout().map(|width| width.saturating_sub(word.len() + 1));
+    out.marked(mark, word, &line(report, name_width, seconds, room))?;
     out.lines(&failures(report))
 }
 
@@ -115,31 +117,37 @@ fn cases(report: &OpReport) -> usize {
     report.rows.iter().map(|row| row.cases).sum()
 }
 
-fn line(report: &OpReport, name_width: usize, seconds: f64) -> String {
-    let worst = match worst(report) {
+/// An op in one line; without the name of the worst kernel where there is no room for it.
+fn line(report: &OpReport, name_width: usize, seconds: f64, room: Option<usize>) -> String {
+    let worst = worst(report);
+    let error = match worst {
         None => "nothing was tried".to_owned(),
         Some(row) if row.worst == 0.0 => "every element is exact".to_owned(),
-        Some(row) => format!(
-            "worst error {:.2} of its tolerance, {}",
-            row.worst,
-            kernels(row)
-        ),
+        Some(row) => format!("worst error {:.2} of its tolerance", row.worst),
     };
-    format!(
-        "{:<name_width$}  {:>9}  {:>7}  {worst}",
+    let line = format!(
+        "{:<name_width$}  {:>9}  {:>7}  {error}",
         report.op,
         format::plural(cases(report), "case"),
         format::seconds(seconds),
-    )
+    );
+    match worst {
+        Some(row) if row.worst > 0.0 => {
+            let long = format!("{line}, {}", kernels(row));
+            let fits = room.is_none_or(|room| long.chars().count() <= room);
+            if fits { long } else { line }
+        }
+        _ => line,
+    }
 }
 
-/// The kernels of a row: `conv2d/forward`.
+/// The kernels of a row, in order: `conv2d/forward`. One that runs several times is named once.
 fn kernels(row: &Row) -> String {
-    let names: Vec<String> = row
-        .kernels
-        .iter()
+    let names = row.kernels.iter();
+    let mut names: Vec<String> = names
         .map(|(stem, entry)| format!("{stem}/{entry}"))
         .collect();
+    names.dedup();
     names.join(" + ")
 }
 
@@ -244,11 +252,15 @@ mod tests {
     #[test]
     fn the_rows_of_an_op_become_one_line_that_names_the_worst_kernel() {
         assert_eq!(
-            line(&report(0.0625, 0), 8, 1.21),
+            line(&report(0.0625, 0), 8, 1.21, None),
             "conv2d     48 cases    1.2 s  worst error 0.06 of its tolerance, conv2d/backward"
         );
         assert_eq!(
-            line(&report(0.0, 0), 6, 1.21),
+            line(&report(0.0625, 0), 6, 1.21, Some(70)),
+            "conv2d   48 cases    1.2 s  worst error 0.06 of its tolerance"
+        );
+        assert_eq!(
+            line(&report(0.0, 0), 6, 1.21, None),
             "conv2d   48 cases    1.2 s  every element is exact"
         );
     }

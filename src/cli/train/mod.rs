@@ -14,6 +14,9 @@ use crate::train::{self, Event, Progress, Request, Start};
 mod lines;
 mod objects;
 
+/// What to know of a software adapter.
+const SLOW: &str = "a software adapter: it works, but a GPU is much faster (`anygrad devices` lists what there is)";
+
 /// Without a terminal, an epoch that lasts longer says so this often.
 const EVERY: Duration = Duration::from_secs(10);
 
@@ -92,7 +95,7 @@ fn tell_end(summary: &Summary, folder: &Path, out: &Out) -> Result<()> {
     out.object(&objects::End::new(summary, folder))?;
     let shown = format::clean(folder.display());
     out.line("")?;
-    out.lines(&lines::end(summary, &shown))?;
+    out.prose(&lines::end(summary, &shown))?;
     let run = format::shell(folder.display());
     out.talk("");
     out.hint("next:", &format!("anygrad eval {run}"));
@@ -198,12 +201,10 @@ impl Session<'_> {
         let folder = RunFolder::create(self.parent, &start.name, self.config)?;
         self.out
             .object(&objects::Start::new(start, folder.path()))?;
-        self.out.lines(&lines::start(
-            start,
-            &format::clean(folder.path().display()),
-        ))?;
+        let shown = format::clean(folder.path().display());
+        self.out.prose(&lines::start(start, &shown))?;
         if start.adapter.is_software() {
-            self.out.hint("hint:", "a software adapter: it works, but a GPU is much faster (`anygrad devices` lists what there is)");
+            self.out.hint("hint:", SLOW);
         }
         self.out.line("")?;
         self.out.begin_bar(start.steps);
