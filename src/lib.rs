@@ -4,7 +4,7 @@
 //! page is the map: the rooms in the order in which a training passes through them, each with its invariant.
 //!
 //! ```text
-//! TOML text ─→ config ─→ nn ─→ graph (+ autograd) ─→ plan ─→ gpu ─→ train
+//! TOML text ─→ config ─→ nn ─→ graph (+ autograd) ─→ plan ─→ gpu ─→ train ─→ report
 //!                                    ↑                 ↑
 //!                                   ops ── reference  wgsl ── shaders/
 //! ```
@@ -26,11 +26,14 @@
 //! | [`gpu`] | adapters, pipelines, buffers, the executor, reading back | nothing outside names wgpu, nothing inside knows layers |
 //! | [`train`] | the loop, evaluation, prediction, weights as files | nothing is printed; what happens is told as events |
 //! | [`check`] | kernels against references, gradients against finite differences | a comparison that cannot fail is an error |
+//! | [`report`] | run folders: written, and read back | a file is there whole or not at all |
+//! | [`cli`] | the verbs, their help, errors shown in place | the only room that prints; every end has a documented exit code |
 //!
 //! An op is three files of one name: `src/ops/x.rs`, `src/reference/x.rs`, `shaders/x.wgsl`. `CONTRIBUTING.md` says how to add
 //! one.
 
 pub mod check;
+pub mod cli;
 pub mod config;
 pub mod data;
 pub mod error;
@@ -40,6 +43,7 @@ pub mod nn;
 pub mod ops;
 pub mod plan;
 pub mod reference;
+pub mod report;
 pub mod rng;
 pub mod train;
 pub mod wgsl;

@@ -1,2 +1,8 @@
 //! The `anygrad` program.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    anygrad::gpu::quiet_drivers();
+    anygrad::cli::run(std::env::args_os())
+}

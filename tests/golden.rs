@@ -53,10 +53,11 @@ out_features = 10
 "#;
 
 /// A training to compare: where it starts, what it learns, how far weights may be off after ten steps.
+#[derive(Clone)]
 struct Golden {
     name: &'static str,
     folder: PathBuf,
-    text: &'static str,
+    text: String,
     data: Option<PathBuf>,
     weights_tolerance: f64,
 }
@@ -68,7 +69,7 @@ impl Golden {
 
     fn config(&self, overrides: &[&str]) -> Config {
         let overrides: Vec<String> = overrides.iter().map(|&o| o.to_owned()).collect();
-        config::parse(self.name, self.text, &overrides).unwrap()
+        config::parse(self.name, &self.text, &overrides).unwrap()
     }
 
     /// Trains from the golden weights and returns the outcome with the loss of every step.
@@ -113,9 +114,8 @@ impl Golden {
                 "optimizer.weight_decay=0",
             ],
         };
-        let text = self.text.replace("epsilon = 1e-7", "");
-        let plain_optimizer = Golden {
-            text: Box::leak(text.into_boxed_str()),
+        let plain_optimizer = Self {
+            text: self.text.replace("epsilon = 1e-7", ""),
             ..self.clone()
         };
         let (outcome, _) = plain_optimizer.train(&[&overrides, plain].concat());
@@ -182,16 +182,6 @@ impl Golden {
     }
 }
 
-impl Clone for Golden {
-    fn clone(&self) -> Self {
-        Self {
-            folder: self.folder.clone(),
-            data: self.data.clone(),
-            ..*self
-        }
-    }
-}
-
 /// All 1,797 digits in the order of the file, as training samples.
 fn digits_in_file_order() -> Dataset {
     let (bytes, labels) = digits::in_file_order().unwrap();
@@ -239,7 +229,7 @@ fn digits_golden() -> Golden {
     Golden {
         name: "digits",
         folder: Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden"),
-        text: DIGITS,
+        text: DIGITS.to_owned(),
         data: None,
         weights_tolerance: 1e-5,
     }
@@ -261,15 +251,14 @@ fn mnist_golden(name: &'static str, net: &str, weights_tolerance: f64) -> Option
         ));
         return None;
     }
-    let text = config::SHIPPED
+    let (_, text) = config::SHIPPED
         .iter()
         .find(|(file, _)| *file == net)
-        .unwrap()
-        .1;
+        .unwrap();
     Some(Golden {
         name,
         folder,
-        text,
+        text: (*text).to_owned(),
         data: Some(data),
         weights_tolerance,
     })

@@ -15,3 +15,4 @@ pub use device::{Gpu, Trust};
 pub use executor::{Executor, Kernels};
 pub use memory::Memory;
 pub use readback::{Counters, Readback};
+pub use trusted::quiet_drivers;

@@ -1,12 +1,19 @@
-//! The one place with `unsafe`: shader modules without run-time checks.
+//! The one place with `unsafe`: shader modules without run-time checks, and a word in the environment of drivers.
 //!
 //! wgpu's checks (index clamps, loop counters) keep drivers from unrolling loops over private arrays, which costs these kernels
 //! a factor of three to eight. The kernels guard their own indices; tests run every one of them with the checks and without, and
 //! compare the results.
 #![expect(
     unsafe_code,
-    reason = "wgpu marks modules without run-time checks as unsafe"
+    reason = "wgpu and the standard library mark these calls as unsafe"
 )]
+
+/// Keeps Mesa's device-selection layer out of this process: it changes nothing here (adapters are chosen by this crate), but
+/// writes to the terminal on machines without a desktop. To be called first thing in `main`, while there is one thread.
+pub fn quiet_drivers() {
+    // SAFETY: called before any thread is started, so that nobody reads the environment meanwhile.
+    unsafe { std::env::set_var("NODEVICE_SELECT", "1") }
+}
 
 /// A shader module without run-time checks.
 pub(super) fn shader_module(

@@ -1,0 +1,332 @@
+//! Where words go: data to standard output, talk to standard error, and neither when quiet.
+
+use std::cell::{Cell, RefCell};
+use std::fmt::Display;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
+use std::time::Duration;
+
+use codespan_reporting::term::termcolor::{
+    Color, ColorChoice, ColorSpec, StandardStream, WriteColor as _,
+};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::error::{Error, Result};
+
+/// When colours are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum ColorMode {
+    // On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`.
+    #[default]
+    Auto,
+    // Always.
+    Always,
+    // Never.
+    Never,
+}
+
+/// The first word of a line, which its colour repeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// Right.
+    Good,
+    /// Wrong.
+    Bad,
+    /// To be heeded.
+    Warning,
+    /// To be known.
+    Hint,
+}
+
+impl Mark {
+    fn color(self) -> ColorSpec {
+        let color = match self {
+            Self::Good => Color::Green,
+            Self::Bad => Color::Red,
+            Self::Warning => Color::Yellow,
+            Self::Hint => Color::Cyan,
+        };
+        let mut spec = ColorSpec::new();
+        spec.set_fg(Some(color)).set_bold(true).set_intense(true);
+        spec
+    }
+}
+
+/// Both streams of the process, and the progress bar between them.
+#[derive(Debug)]
+pub(super) struct Out {
+    quiet: bool,
+    json: bool,
+    stdout: ColorChoice,
+    stderr: ColorChoice,
+    bar: RefCell<Option<ProgressBar>>,
+    outlives_its_reader: Cell<bool>,
+}
+
+impl Out {
+    pub(super) fn new(quiet: bool, json: bool, color: ColorMode) -> Self {
+        Self {
+            quiet,
+            json,
+            stdout: choice(color, io::stdout().is_terminal()),
+            stderr: choice(color, io::stderr().is_terminal()),
+            bar: RefCell::new(None),
+            outlives_its_reader: Cell::new(false),
+        }
+    }
+
+    /// Go on when nobody reads standard output any more: the work is worth more than its account.
+    pub(super) fn outlive_the_reader(&self) {
+        self.outlives_its_reader.set(true);
+    }
+
+    /// A line of data for people.
+    pub(super) fn line(&self, text: impl Display) -> Result<()> {
+        if self.quiet || self.json {
+            return Ok(());
+        }
+        self.to_stdout(|stream| writeln!(stream, "{text}"))
+    }
+
+    /// Lines of prose for people, wrapped where the terminal ends.
+    pub(super) fn prose(&self, lines: &[String]) -> Result<()> {
+        let width = width_of_stdout().unwrap_or(usize::MAX).max(20);
+        lines
+            .iter()
+            .try_for_each(|line| self.line(super::format::wrap(line, width, "  ")))
+    }
+
+    /// Lines of data for people.
+    pub(super) fn lines(&self, lines: &[String]) -> Result<()> {
+        lines.iter().try_for_each(|line| self.line(line))
+    }
+
+    /// A line of data for people with a coloured word before it.
+    pub(super) fn marked(&self, mark: Mark, word: &str, text: &str) -> Result<()> {
+        if self.quiet || self.json {
+            return Ok(());
+        }
+        self.to_stdout(|stream| write_marked(stream, mark, word, text))
+    }
+
+    /// A line of data for machines: one JSON object.
+    pub(super) fn object(&self, object: &impl serde::Serialize) -> Result<()> {
+        if self.quiet || !self.json {
+            return Ok(());
+        }
+        let text = serde_json::to_string(object).expect("an object has only keys of text");
+        self.to_stdout(|stream| writeln!(stream, "{text}"))
+    }
+
+    /// A line of talk.
+    pub(super) fn talk(&self, text: impl Display) {
+        if !self.quiet && !self.json {
+            self.to_stderr(|stream| writeln!(stream, "{text}"));
+        }
+    }
+
+    /// A line of talk with a coloured word before it.
+    pub(super) fn hint(&self, word: &str, text: &str) {
+        if !self.quiet && !self.json {
+            let text = self.wrapped(word, text);
+            self.to_stderr(|stream| write_marked(stream, Mark::Hint, word, &text));
+        }
+    }
+
+    /// A line that is seen even when machines read along.
+    pub(super) fn warn(&self, text: &str) {
+        if !self.quiet {
+            let text = self.wrapped("warning:", text);
+            self.to_stderr(|stream| write_marked(stream, Mark::Warning, "warning:", &text));
+        }
+    }
+
+    /// What went wrong, and what to do: seen always.
+    pub(super) fn error(&self, what: &str, help: &str) {
+        let wrapped = self.wrapped("error:", what);
+        self.to_stderr(|stream| write_marked(stream, Mark::Bad, "error:", &wrapped));
+        if !help.is_empty() {
+            let wrapped = self.wrapped("  help:", help);
+            self.to_stderr(|stream| write_marked(stream, Mark::Hint, "  help:", &wrapped));
+        }
+    }
+
+    /// A text behind a word, in lines of the terminal's width; as it is where there is no terminal.
+    fn wrapped(&self, word: &str, text: &str) -> String {
+        let indent = " ".repeat(word.len() + 1);
+        match width_of_stderr() {
+            Some(width) => {
+                let lines = text.split('\n');
+                let room = width.saturating_sub(indent.len()).max(20);
+                let lines: Vec<String> = lines
+                    .map(|line| super::format::wrap(line, room, ""))
+                    .collect();
+                lines.join("\n").replace('\n', &format!("\n{indent}"))
+            }
+            None => text.to_owned(),
+        }
+    }
+
+    /// Writes to standard error around the progress bar. Who closed it does not want to know.
+    pub(super) fn to_stderr(&self, write: impl FnOnce(&mut StandardStream) -> io::Result<()>) {
+        self.around_bar(|| {
+            let _ = write(&mut StandardStream::stderr(self.stderr));
+        });
+    }
+
+    fn to_stdout(&self, write: impl FnOnce(&mut StandardStream) -> io::Result<()>) -> Result<()> {
+        let written = self.around_bar(|| {
+            let mut stream = StandardStream::stdout(self.stdout);
+            write(&mut stream).and_then(|()| stream.flush())
+        });
+        match written {
+            Ok(()) => Ok(()),
+            Err(error)
+                if error.kind() == io::ErrorKind::BrokenPipe && self.outlives_its_reader.get() =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(Error::io(Path::new("standard output"), "write", error)),
+        }
+    }
+
+    /// Whether progress is drawn: a terminal that can move its cursor, and someone before it.
+    pub(super) fn is_live(&self) -> bool {
+        !self.quiet && !self.json && io::stderr().is_terminal() && console_moves()
+    }
+
+    /// Says that something is going on, until a bar begins or ends.
+    pub(super) fn begin_spinner(&self, text: &'static str) {
+        self.end_bar();
+        if self.is_live() {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            bar.set_style(style("{spinner} {msg}"));
+            bar.set_message(text);
+            bar.enable_steady_tick(Duration::from_millis(100));
+            *self.bar.borrow_mut() = Some(bar);
+        }
+    }
+
+    /// Begins a progress bar of `length`.
+    pub(super) fn begin_bar(&self, length: u64) {
+        self.end_bar();
+        if self.is_live() {
+            let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
+            bar.set_style(style(if self.stderr == ColorChoice::Never {
+                "{prefix} {wide_bar} {msg}"
+            } else {
+                "{prefix} {wide_bar:.cyan} {msg}"
+            }));
+            *self.bar.borrow_mut() = Some(bar);
+        }
+    }
+
+    /// Moves the bar: words before it, how far it is, and the words behind it in the order in which they are dropped last.
+    pub(super) fn bar(&self, prefix: String, position: u64, parts: &[String]) {
+        let Some(bar) = self.bar.borrow().clone() else {
+            return;
+        };
+        /// The bar itself and the spaces around it.
+        const BAR: usize = 12;
+        let room = width_of_stderr().unwrap_or(80);
+        let room = room.saturating_sub(prefix.chars().count() + BAR);
+        bar.set_prefix(prefix);
+        bar.set_message(fitting(parts, room));
+        bar.set_position(position);
+    }
+
+    /// Takes the bar away.
+    pub(super) fn end_bar(&self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn around_bar<T>(&self, write: impl FnOnce() -> T) -> T {
+        let bar = self.bar.borrow().clone();
+        match bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+}
+
+impl Drop for Out {
+    fn drop(&mut self) {
+        self.end_bar();
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    let style = ProgressStyle::with_template(template).expect("the template is right");
+    style.progress_chars("━━·")
+}
+
+/// The first of the parts that fit into `room`, two spaces apart.
+fn fitting(parts: &[String], room: usize) -> String {
+    let mut text = String::new();
+    for part in parts {
+        let gap = if text.is_empty() { "" } else { "  " };
+        if text.chars().count() + gap.len() + part.chars().count() > room {
+            break;
+        }
+        text.push_str(gap);
+        text.push_str(part);
+    }
+    text
+}
+
+fn write_marked(stream: &mut StandardStream, mark: Mark, word: &str, text: &str) -> io::Result<()> {
+    stream.set_color(&mark.color())?;
+    write!(stream, "{word}")?;
+    stream.reset()?;
+    writeln!(stream, " {text}")
+}
+
+fn choice(mode: ColorMode, is_terminal: bool) -> ColorChoice {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    match mode {
+        ColorMode::Always => ColorChoice::Always,
+        ColorMode::Auto if is_terminal && !refused && console_moves() => ColorChoice::Auto,
+        ColorMode::Auto | ColorMode::Never => ColorChoice::Never,
+    }
+}
+
+/// Whether the terminal understands more than lines of text.
+fn console_moves() -> bool {
+    match std::env::var_os("TERM") {
+        Some(term) => term != "dumb",
+        None => cfg!(windows),
+    }
+}
+
+/// The width of the terminal that standard output is, if it is one.
+pub(super) fn width_of_stdout() -> Option<usize> {
+    let (width, _) = terminal_size::terminal_size_of(io::stdout())?;
+    Some(usize::from(width.0))
+}
+
+fn width_of_stderr() -> Option<usize> {
+    let (width, _) = terminal_size::terminal_size_of(io::stderr())?;
+    Some(usize::from(width.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_narrow_terminal_shows_the_first_parts() {
+        let parts = ["12:34 left", "loss 0.1234"].map(str::to_owned);
+        assert_eq!(fitting(&parts, 40), "12:34 left  loss 0.1234");
+        assert_eq!(fitting(&parts, 22), "12:34 left");
+        assert_eq!(fitting(&parts, 5), "");
+    }
+
+    #[test]
+    fn colours_asked_for_come_and_colours_refused_do_not() {
+        assert_eq!(choice(ColorMode::Always, false), ColorChoice::Always);
+        assert_eq!(choice(ColorMode::Never, true), ColorChoice::Never);
+        assert_eq!(choice(ColorMode::Auto, false), ColorChoice::Never);
+    }
+}

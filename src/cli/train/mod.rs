@@ -1,0 +1,377 @@
+//! `anygrad train`: a configuration and data become a run folder.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::Device;
+use super::format;
+use super::output::Out;
+use crate::config::{self, Config, DataSource};
+use crate::error::{Error, Result};
+use crate::report::{RunFolder, Summary};
+use crate::train::{self, Event, Progress, Request, Start};
+
+mod lines;
+mod objects;
+
+/// What to know of a software adapter.
+const SLOW: &str = "a software adapter: it works, but a GPU is much faster (`anygrad devices` lists what there is)";
+
+/// Without a terminal, an epoch that lasts longer says so this often.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// Train a network; without CONFIG, on handwritten digits that are inside the program
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  anygrad train
+  anygrad train mnist-cnn --data mnist/ --name first
+  anygrad train my.toml --set train.epochs=5 --set layer.dense1.out_features=32")]
+pub(super) struct Options {
+    /// The network and how to train it: a TOML file, or digits, mnist-mlp, mnist-cnn, which come along
+    #[arg(value_name = "CONFIG.toml")]
+    config: Option<PathBuf>,
+    /// Where the data is, if not where the configuration says
+    #[arg(long, value_name = "PATH")]
+    data: Option<PathBuf>,
+    /// The folder that gets a folder for each run
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    out: PathBuf,
+    /// Change a value of the configuration; may be given several times
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+    /// The number all randomness comes from: the same seed gives the same weights
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Begin with these weights instead of random ones
+    #[arg(long, value_name = "FILE.safetensors")]
+    init: Option<PathBuf>,
+    /// What the run and its folder are called
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    #[command(flatten)]
+    device: Device,
+}
+
+pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
+    let config = configuration(options)?;
+    let kept = kept(&config, options.data.as_deref())?;
+    let request = Request {
+        config,
+        data: options.data.clone(),
+        init: options.init.clone(),
+        adapter: options.device.choice(),
+        trust: options.device.trust(),
+    };
+    out.outlive_the_reader();
+    out.begin_spinner("reading the data, planning, compiling the shaders");
+    let mut session = Session {
+        out,
+        parent: &options.out,
+        config: &kept,
+        run: None,
+        pace: Pace::new(Instant::now()),
+    };
+    let outcome = match train::train(&request, &mut |event| session.observe(event)) {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            out.end_bar();
+            if let Some(run) = &session.run {
+                let folder = format::clean(run.folder.path().display());
+                out.warn(&format!(
+                    "the run did not finish; what there is of it is in {folder}"
+                ));
+            }
+            return Err(error);
+        }
+    };
+    out.end_bar();
+    let Run { start, mut folder } = session.run.expect("a training tells its start");
+    let summary = folder.finish(&start, &outcome)?;
+    tell_end(&summary, folder.path(), out)
+}
+
+fn tell_end(summary: &Summary, folder: &Path, out: &Out) -> Result<()> {
+    out.object(&objects::End::new(summary, folder))?;
+    let shown = format::clean(folder.display());
+    out.line("")?;
+    out.prose(&lines::end(summary, &shown))?;
+    let run = format::shell(folder.display());
+    out.talk("");
+    out.hint("next:", &format!("anygrad eval {run}"));
+    out.talk(format!("      anygrad predict {run} image.png"));
+    Ok(())
+}
+
+/// The configuration that the command line asks for.
+fn configuration(options: &Options) -> Result<Config> {
+    let mut sets = options.sets.clone();
+    if let Some(name) = &options.name {
+        sets.push(format!("name={}", toml::Value::from(name.as_str())));
+    }
+    let mut config = match &options.config {
+        None => {
+            let (name, text) = config::SHIPPED[0];
+            config::parse(name, text, &sets)?
+        }
+        Some(path) => read(path, &sets)?,
+    };
+    if let Some(seed) = options.seed {
+        config.seed = seed;
+    }
+    Ok(config)
+}
+
+/// The file at `path`, or else the network of that name that comes along.
+fn read(path: &Path, sets: &[String]) -> Result<Config> {
+    let shown = path.display();
+    if path.is_dir() {
+        return Err(Error::usage(
+            format!("{shown}: a folder, where the TOML file of a network is wanted"),
+            "data is given with --data; `anygrad train` alone trains on digits inside the program",
+        ));
+    }
+    if path.exists() {
+        return config::load(path, sets);
+    }
+    let asked = path.to_str().unwrap_or("");
+    let shipped = config::SHIPPED
+        .iter()
+        .find(|(name, _)| asked == *name || Some(asked) == name.strip_suffix(".toml"));
+    if let Some((name, text)) = shipped {
+        return config::parse(name, text, sets);
+    }
+    let names = config::SHIPPED.map(|(name, _)| name).join(", ");
+    Err(Error::usage(
+        format!("{shown}: there is no such file"),
+        format!("these networks come along, by name alone: {names}"),
+    ))
+}
+
+/// The configuration as the run folder keeps it: data is found from any working directory.
+fn kept(config: &Config, data: Option<&Path>) -> Result<Config> {
+    let mut kept = config.clone();
+    let path = data.or(config.data.path.as_deref());
+    if let (DataSource::Idx, Some(path)) = (config.data.source, path) {
+        let absolute = std::path::absolute(path).map_err(|e| Error::io(path, "find", e))?;
+        kept.data.path = Some(absolute);
+    }
+    Ok(kept)
+}
+
+/// A training while it runs.
+struct Session<'a> {
+    out: &'a Out,
+    parent: &'a Path,
+    config: &'a Config,
+    run: Option<Run>,
+    pace: Pace,
+}
+
+/// What there is once the first step is about to come.
+struct Run {
+    start: Start,
+    folder: RunFolder,
+}
+
+impl Session<'_> {
+    fn observe(&mut self, event: &Event) -> Result<()> {
+        match event {
+            Event::Start(start) => self.start(start),
+            Event::Steps(_) => Ok(()),
+            Event::Progress(progress) => {
+                self.progress(progress);
+                Ok(())
+            }
+            Event::Epoch(epoch) => {
+                let Run { start, folder } = self.run.as_mut().expect("the start comes first");
+                folder.epoch(epoch)?;
+                self.pace.epoch_ends(Instant::now());
+                self.out.object(&objects::Epoch::from(epoch))?;
+                let width = super::output::width_of_stdout();
+                self.out
+                    .line(lines::epoch(epoch, lines::epochs(start), width))
+            }
+        }
+    }
+
+    fn start(&mut self, start: &Start) -> Result<()> {
+        self.out.end_bar();
+        // Made only now, so that a mistake in configuration or data leaves no folder behind.
+        let folder = RunFolder::create(self.parent, &start.name, self.config)?;
+        self.out
+            .object(&objects::Start::new(start, folder.path()))?;
+        let shown = format::clean(folder.path().display());
+        self.out.prose(&lines::start(start, &shown))?;
+        if start.adapter.is_software() {
+            self.out.hint("hint:", SLOW);
+        }
+        self.out.line("")?;
+        self.out.begin_bar(start.steps);
+        self.out
+            .bar(lines::epoch_of(1, lines::epochs(start)), 0, &[]);
+        self.run = Some(Run {
+            start: start.clone(),
+            folder,
+        });
+        self.pace = Pace::new(Instant::now());
+        Ok(())
+    }
+
+    fn progress(&mut self, progress: &Progress) {
+        let Some(Run { start, .. }) = &self.run else {
+            return;
+        };
+        let now = Instant::now();
+        let left = self.pace.seconds_left(progress.step, start.steps, now);
+        let prefix = lines::epoch_of(progress.epoch, lines::epochs(start));
+        if self.out.is_live() {
+            let parts = lines::bar_parts(progress, start.steps, left);
+            self.out.bar(prefix, progress.step, &parts);
+        } else if self.pace.is_due(now) {
+            self.out.talk(lines::progress(progress, start, left));
+        }
+    }
+}
+
+/// When something was said, and how fast it goes.
+struct Pace {
+    began: Instant,
+    said: Instant,
+}
+
+impl Pace {
+    fn new(now: Instant) -> Self {
+        Self {
+            began: now,
+            said: now,
+        }
+    }
+
+    fn epoch_ends(&mut self, now: Instant) {
+        self.said = now;
+    }
+
+    /// Whether nothing has been said for so long that it is time; if so, something will be.
+    fn is_due(&mut self, now: Instant) -> bool {
+        let due = now.duration_since(self.said) >= EVERY;
+        if due {
+            self.said = now;
+        }
+        due
+    }
+
+    /// Seconds to the last step, validation included, if it goes on like this.
+    fn seconds_left(&self, step: u64, steps: u64, now: Instant) -> f64 {
+        let seconds = now.duration_since(self.began).as_secs_f64();
+        seconds * steps.saturating_sub(step) as f64 / step as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Class;
+
+    fn options(config: Option<&str>) -> Options {
+        Options {
+            config: config.map(PathBuf::from),
+            data: None,
+            out: PathBuf::from("runs"),
+            sets: Vec::new(),
+            seed: None,
+            init: None,
+            name: None,
+            device: Device {
+                adapter: None,
+                checked: false,
+            },
+        }
+    }
+
+    #[test]
+    fn without_a_configuration_the_digits_are_trained() {
+        let config = configuration(&options(None)).unwrap();
+        assert_eq!((config.name.as_str(), config.seed), ("digits", 1));
+    }
+
+    #[test]
+    fn networks_that_come_along_are_found_with_and_without_their_ending() {
+        for name in ["mnist-cnn", "mnist-cnn.toml"] {
+            let config = configuration(&options(Some(name))).unwrap();
+            assert_eq!(config.name, "mnist-cnn");
+        }
+    }
+
+    #[test]
+    fn the_command_line_wins_over_the_file() {
+        let mut options = options(Some("digits"));
+        options.seed = Some(7);
+        options.name = Some("mine".to_owned());
+        options.sets = vec!["train.epochs=3".to_owned()];
+        let config = configuration(&options).unwrap();
+        assert_eq!((config.name.as_str(), config.seed), ("mine", 7));
+        assert_eq!(config.train.length, config::Length::Epochs(3));
+    }
+
+    #[test]
+    fn a_name_that_is_no_folder_is_refused() {
+        let mut options = options(None);
+        options.name = Some("../up".to_owned());
+        let error = configuration(&options).unwrap_err();
+        assert_eq!(error.class(), Class::Usage);
+        assert!(error.to_string().contains("`name`"), "{error}");
+    }
+
+    #[test]
+    fn a_configuration_that_is_not_there_names_those_that_are() {
+        let error = configuration(&options(Some("no/such.toml"))).unwrap_err();
+        assert_eq!(error.class(), Class::Usage);
+        assert!(error.help().contains("mnist-mlp.toml"), "{}", error.help());
+        let error = configuration(&options(Some("src"))).unwrap_err();
+        assert!(error.to_string().contains("a folder"), "{error}");
+    }
+
+    #[test]
+    fn a_kept_configuration_finds_its_data_from_anywhere() {
+        let mut config = configuration(&options(Some("mnist-mlp"))).unwrap();
+        let path = kept(&config, Some(Path::new("data/x")))
+            .unwrap()
+            .data
+            .path
+            .unwrap();
+        assert!(path.is_absolute() && path.ends_with("data/x"), "{path:?}");
+        config.data.path = Some(PathBuf::from("from/file"));
+        let path = kept(&config, None).unwrap().data.path.unwrap();
+        assert!(
+            path.is_absolute() && path.ends_with("from/file"),
+            "{path:?}"
+        );
+    }
+
+    #[test]
+    fn silence_lasts_ten_seconds_at_most() {
+        let begin = Instant::now();
+        let at = |seconds| begin + Duration::from_secs(seconds);
+        let mut pace = Pace::new(begin);
+        assert!(!pace.is_due(at(9)), "nine seconds are short");
+        assert!(pace.is_due(at(10)), "ten are not");
+        assert!(!pace.is_due(at(19)), "nine since then");
+        pace.epoch_ends(at(19));
+        assert!(
+            !pace.is_due(at(28)),
+            "the end of an epoch was something said"
+        );
+        assert!(pace.is_due(at(29)), "ten since the epoch's end");
+    }
+
+    #[test]
+    fn what_is_left_follows_from_what_is_done() {
+        let begin = Instant::now();
+        let pace = Pace::new(begin);
+        let left = pace.seconds_left(25, 100, begin + Duration::from_secs(5));
+        assert!((left - 15.0).abs() < 1e-9, "{left}");
+        let unknown = pace.seconds_left(0, 100, begin + Duration::from_secs(5));
+        assert!(!unknown.is_finite(), "{unknown}");
+    }
+}

@@ -1,0 +1,302 @@
+//! From a run folder back to a trained network.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use super::{CONFIG, MODEL, SUMMARY, WEIGHTS};
+use crate::config;
+use crate::error::{Error, Result};
+use crate::train::{Model, Trained, Weights};
+
+/// `model.json` is at most this large; 16 MiB are names for a million classes.
+const MAX_MODEL_BYTES: u64 = 16 << 20;
+
+/// So many runs are named where the right one is looked for.
+const MOST_CANDIDATES: usize = 6;
+
+/// Reads the run folder at `path`.
+///
+/// # Errors
+/// If it is not a folder, not a run, not finished, or one of its files is damaged; what is missing and where runs are is said.
+pub fn load(path: &Path) -> Result<Trained> {
+    check_folder(path)?;
+    let config = config::load(&path.join(CONFIG), &[]).map_err(|error| match error {
+        Error::Source(mistakes) => damaged(&path.join(CONFIG), &mistakes),
+        Error::Plain { what, help, .. } => Error::data(what, help),
+        other => other,
+    })?;
+    let model = read_model(&path.join(MODEL))?;
+    let weights = Weights::read(&path.join(WEIGHTS))?;
+    Ok(Trained {
+        config,
+        model,
+        weights,
+    })
+}
+
+/// Whether a folder holds a finished run.
+fn is_run(folder: &Path) -> bool {
+    [CONFIG, MODEL, WEIGHTS, SUMMARY]
+        .iter()
+        .all(|name| folder.join(name).is_file())
+}
+
+fn check_folder(path: &Path) -> Result<()> {
+    let shown = path.display();
+    if !path.is_dir() {
+        let parent = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        if !path.exists() {
+            return Err(Error::data(
+                format!("{shown}: there is no such folder"),
+                advice(&[parent, Path::new("runs")]),
+            ));
+        }
+        let help = if is_run(parent) {
+            format!("give the folder of the run: {}", parent.display())
+        } else {
+            advice(&[parent, Path::new("runs")])
+        };
+        return Err(Error::data(
+            format!("{shown}: a file, where the folder of a run is wanted"),
+            help,
+        ));
+    }
+    let missing: Vec<&str> = [CONFIG, MODEL, WEIGHTS, SUMMARY]
+        .into_iter()
+        .filter(|name| !path.join(name).is_file())
+        .collect();
+    match missing[..] {
+        [] => Ok(()),
+        [MODEL, WEIGHTS, SUMMARY] | [WEIGHTS, SUMMARY] | [SUMMARY] => Err(Error::data(
+            format!("{shown}: the run did not finish: {} missing", are(&missing)),
+            format!(
+                "train it again, `anygrad train {}` has its settings; or {}",
+                path.join(CONFIG).display(),
+                advice(&[path.parent().unwrap_or(path), Path::new("runs")])
+            ),
+        )),
+        _ => Err(Error::data(
+            format!(
+                "{shown}: not the folder of a run: {} missing",
+                are(&missing)
+            ),
+            advice(&[path, Path::new("runs")]),
+        )),
+    }
+}
+
+fn are(names: &[&str]) -> String {
+    let verb = if names.len() == 1 { "is" } else { "are" };
+    format!("{} {verb}", names.join(", "))
+}
+
+/// What to give instead: the runs of the first of these folders that has any.
+fn advice(folders: &[&Path]) -> String {
+    let found = folders.iter().find_map(|folder| {
+        let runs = runs_in(folder);
+        (!runs.is_empty()).then_some(runs)
+    });
+    let Some(runs) = found else {
+        return "`anygrad train` makes one: runs/NAME".to_owned();
+    };
+    let shown: Vec<String> = runs
+        .iter()
+        .take(MOST_CANDIDATES)
+        .map(|run| run.display().to_string())
+        .collect();
+    let more = match runs.len().saturating_sub(MOST_CANDIDATES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("these are finished runs: {}{more}", shown.join(", "))
+}
+
+/// The finished runs in a folder, by name.
+fn runs_in(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut runs: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(folder.join(entry.ok()?.file_name())))
+        .map(|run| run.strip_prefix(".").map(Path::to_owned).unwrap_or(run))
+        .filter(|run| is_run(run))
+        .collect();
+    runs.sort();
+    runs
+}
+
+fn read_model(path: &Path) -> Result<Model> {
+    let file = fs::File::open(path).map_err(|error| Error::io(path, "open", error))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_MODEL_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| Error::io(path, "read", error))?;
+    if bytes.len() as u64 > MAX_MODEL_BYTES {
+        return Err(damaged(path, &"larger than 16 MiB"));
+    }
+    let model: Model = serde_json::from_slice(&bytes).map_err(|error| damaged(path, &error))?;
+    check_model(&model).map_err(|why| damaged(path, &why))?;
+    Ok(model)
+}
+
+/// Whether the numbers of a model can be a model's.
+fn check_model(model: &Model) -> Result<(), String> {
+    let [height, width, channels] = model.sample_shape;
+    let pixels = height
+        .checked_mul(width)
+        .and_then(|pixels| pixels.checked_mul(channels));
+    if !pixels.is_some_and(|pixels| pixels > 0 && u32::try_from(pixels).is_ok()) {
+        return Err(format!("no image is of {height} × {width} × {channels}"));
+    }
+    if model.classes.is_empty() {
+        return Err("there are no classes".to_owned());
+    }
+    for (name, values) in [("mean", &model.mean), ("std", &model.std)] {
+        if values.len() != channels {
+            return Err(format!(
+                "`{name}` has {} numbers, the samples have {channels} channels",
+                values.len()
+            ));
+        }
+    }
+    let finite = |x: &f32| x.is_finite();
+    if !(model.mean.iter().all(finite) && model.std.iter().all(|x| *x > 0.0 && finite(x))) {
+        return Err("`mean` and `std` must be finite, `std` above 0".to_owned());
+    }
+    if !(model.divide_by > 0.0 && model.divide_by.is_finite()) {
+        return Err("`divide_by` must be finite and above 0".to_owned());
+    }
+    Ok(())
+}
+
+fn damaged(path: &Path, why: &dyn std::fmt::Display) -> Error {
+    Error::data(
+        format!("{}: damaged: {why}", path.display()),
+        "it was changed since it was written, or another version wrote it; restore it, or train again",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::RunFolder;
+    use super::super::fabricated::{outcome, shipped, start};
+    use super::*;
+    use crate::error::Class;
+
+    fn run_in(parent: &Path) -> PathBuf {
+        let mut run = RunFolder::create(parent, "digits", &shipped()).unwrap();
+        run.finish(&start(), &outcome()).unwrap();
+        run.path().to_owned()
+    }
+
+    fn refused(path: &Path) -> (String, String) {
+        let error = load(path).unwrap_err();
+        assert_eq!(error.class(), Class::Data, "{error}");
+        (error.to_string(), error.help().to_owned())
+    }
+
+    #[test]
+    fn what_was_written_is_read_back() {
+        let parent = tempfile::tempdir().unwrap();
+        let trained = load(&run_in(parent.path())).unwrap();
+        assert_eq!(trained.config, shipped());
+        assert_eq!(trained.model, outcome().model);
+        assert_eq!(trained.weights, outcome().weights);
+    }
+
+    #[test]
+    fn the_same_weights_are_the_same_bytes() {
+        let parent = tempfile::tempdir().unwrap();
+        let bytes = || fs::read(run_in(parent.path()).join(WEIGHTS)).unwrap();
+        assert_eq!(bytes(), bytes());
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_names_its_neighbours() {
+        let parent = tempfile::tempdir().unwrap();
+        let run = run_in(parent.path());
+        let (what, help) = refused(&parent.path().join("digit"));
+        assert!(what.contains("no such folder"), "{what}");
+        assert!(help.contains(&run.display().to_string()), "{help}");
+    }
+
+    #[test]
+    fn a_folder_of_runs_names_the_runs_inside() {
+        let parent = tempfile::tempdir().unwrap();
+        let run = run_in(parent.path());
+        let (what, help) = refused(parent.path());
+        assert!(what.contains("config.toml, model.json"), "{what}");
+        assert!(help.contains(&run.display().to_string()), "{help}");
+    }
+
+    #[test]
+    fn a_file_of_a_run_leads_to_its_folder() {
+        let parent = tempfile::tempdir().unwrap();
+        let run = run_in(parent.path());
+        let (what, help) = refused(&run.join(WEIGHTS));
+        assert!(what.contains("a file"), "{what}");
+        assert!(help.ends_with(&run.display().to_string()), "{help}");
+    }
+
+    #[test]
+    fn a_run_without_its_summary_did_not_finish() {
+        let parent = tempfile::tempdir().unwrap();
+        let run = RunFolder::create(parent.path(), "digits", &shipped()).unwrap();
+        let (what, help) = refused(run.path());
+        assert!(what.contains("did not finish"), "{what}");
+        assert!(help.contains("anygrad train"), "{help}");
+    }
+
+    #[test]
+    fn every_damaged_file_is_named() {
+        for (name, text) in [
+            (CONFIG, "seed = \n"),
+            (CONFIG, "seed = 1\n"),
+            (CONFIG, "\u{0}"),
+            (MODEL, "{"),
+            (MODEL, "[]"),
+            (WEIGHTS, "not safetensors"),
+            (WEIGHTS, ""),
+        ] {
+            let parent = tempfile::tempdir().unwrap();
+            let run = run_in(parent.path());
+            fs::write(run.join(name), text).unwrap();
+            let (what, help) = refused(&run);
+            assert!(what.contains(name), "{what}");
+            assert!(!help.is_empty(), "{what}");
+        }
+    }
+
+    #[test]
+    fn a_model_whose_numbers_cannot_be_is_refused() {
+        let good = outcome().model;
+        assert_eq!(check_model(&good), Ok(()));
+        let wrong: [fn(&mut Model); 7] = [
+            |m| m.classes.clear(),
+            |m| m.sample_shape[0] = 0,
+            |m| m.sample_shape = [usize::MAX; 3],
+            |m| m.mean.clear(),
+            |m| m.std = vec![0.0],
+            |m| m.std = vec![f32::NAN],
+            |m| m.divide_by = 0.0,
+        ];
+        for spoil in wrong {
+            let mut model = good.clone();
+            spoil(&mut model);
+            assert!(check_model(&model).is_err(), "{model:?}");
+        }
+    }
+
+    #[test]
+    fn a_model_file_beyond_its_limit_is_refused_unread() {
+        let parent = tempfile::tempdir().unwrap();
+        let run = run_in(parent.path());
+        let file = fs::File::create(run.join(MODEL)).unwrap();
+        file.set_len(MAX_MODEL_BYTES + 1).unwrap();
+        assert!(refused(&run).0.contains("16 MiB"), "the limit is named");
+    }
+}

@@ -1,0 +1,130 @@
+//! What a training leaves behind: a folder of plain files, and the way back from it to a trained network.
+//!
+//! ```text
+//! runs/digits/config.toml           every setting, defaults written out
+//!             model.json            classes, sample shape, normalisation
+//!             weights.safetensors   the weights, in PyTorch's layout
+//!             metrics.csv           a line per epoch, written as it ends
+//!             summary.json          scores and circumstances; written last, so it marks a finished run
+//! ```
+//!
+//! Invariant: a file is there whole or not at all; only `metrics.csv` grows, a line at a time.
+
+pub mod atomic;
+mod folder;
+mod load;
+mod records;
+
+pub use folder::RunFolder;
+pub use load::load;
+pub use records::{AdapterRecord, SampleCounts, Summary};
+
+/// Every setting, defaults written out.
+const CONFIG: &str = "config.toml";
+/// Classes, sample shape, normalisation.
+const MODEL: &str = "model.json";
+/// The weights.
+const WEIGHTS: &str = "weights.safetensors";
+/// A line per epoch.
+const METRICS: &str = "metrics.csv";
+/// Scores and circumstances; the mark of a finished run.
+const SUMMARY: &str = "summary.json";
+
+/// A training that never happened, for tests of what is told of one.
+#[cfg(test)]
+pub(crate) mod fabricated {
+    use crate::config::{self, Config};
+    use crate::gpu::{AdapterInfo, Limits};
+    use crate::nn::LayerSummary;
+    use crate::train::{Epoch, Model, Outcome, Scores, Start, Weights};
+
+    pub(crate) fn adapter() -> AdapterInfo {
+        AdapterInfo {
+            name: "Radeon RX 6700".to_owned(),
+            backend: "Vulkan".to_owned(),
+            kind: "discrete GPU",
+            driver: "radv".to_owned(),
+            driver_info: "Mesa 25.0.7".to_owned(),
+            subgroups: [32, 64],
+            limits: Limits {
+                max_binding_bytes: 1 << 31,
+                max_buffer_bytes: 1 << 32,
+                max_storage_buffers: 16,
+                max_workgroup_invocations: 1024,
+                max_workgroup_bytes: 32768,
+            },
+            features: vec!["timestamps", "subgroups"],
+        }
+    }
+
+    pub(crate) fn shipped() -> Config {
+        let (name, text) = config::SHIPPED[0];
+        config::parse(name, text, &[]).unwrap()
+    }
+
+    pub(crate) fn start() -> Start {
+        Start {
+            name: "digits".to_owned(),
+            adapter: adapter(),
+            seed: 1,
+            data: "digits".to_owned(),
+            samples: [1293, 144, 360],
+            sample_shape: [8, 8, 1],
+            classes: 2,
+            layers: [
+                ("conv1", "conv2d 3×3, relu", vec![8, 8, 16], 160),
+                ("flatten1", "flatten", vec![1024], 0),
+                ("dense1", "dense", vec![2], 13_546),
+            ]
+            .map(|(name, kind, output, parameters)| LayerSummary {
+                name: name.to_owned(),
+                kind: kind.to_owned(),
+                output,
+                parameters,
+            })
+            .to_vec(),
+            parameters: 13_706,
+            planned_bytes: 2_000_000,
+            data_bytes: 115_008,
+            batch: 32,
+            steps: 820,
+            steps_per_epoch: 41,
+        }
+    }
+
+    pub(crate) fn outcome() -> Outcome {
+        Outcome {
+            weights: Weights::default(),
+            model: Model {
+                classes: vec!["0".to_owned(), "1".to_owned()],
+                sample_shape: [8, 8, 1],
+                divide_by: 240.0,
+                mean: vec![0.0],
+                std: vec![1.0],
+            },
+            test: Some(Scores {
+                loss: 0.0625,
+                accuracy: 0.975,
+            }),
+            steps: 820,
+            startup_seconds: 0.5,
+            train_seconds: 3.25,
+            bytes_read: 1234,
+            blocking_waits: 0,
+        }
+    }
+
+    pub(crate) fn epoch(number: u64, validation: Option<Scores>) -> Epoch {
+        Epoch {
+            epoch: number,
+            step: 41 * number,
+            train: Scores {
+                loss: 0.5,
+                accuracy: 0.875,
+            },
+            validation,
+            samples_per_second: 12345.5,
+            seconds: 1.5,
+        }
+    }
+}
