@@ -12,6 +12,10 @@ use crate::train::{Model, Trained, Weights};
 /// `model.json` is at most this large; 16 MiB are names for a million classes.
 const MAX_MODEL_BYTES: u64 = 16 << 20;
 
+/// What to do about a damaged file.
+const RESTORE: &str =
+    "it was changed since it was written, or another version wrote it; restore it, or train again";
+
 /// So many runs are named where the right one is looked for.
 const MOST_CANDIDATES: usize = 6;
 
@@ -27,7 +31,10 @@ pub fn load(path: &Path) -> Result<Trained> {
         other => other,
     })?;
     let model = read_model(&path.join(MODEL))?;
-    let weights = Weights::read(&path.join(WEIGHTS))?;
+    let weights = Weights::read(&path.join(WEIGHTS)).map_err(|error| match error {
+        Error::Plain { what, .. } => Error::data(what, RESTORE),
+        other => other,
+    })?;
     Ok(Trained {
         config,
         model,
@@ -155,6 +162,11 @@ fn check_model(model: &Model) -> Result<(), String> {
     if model.classes.is_empty() {
         return Err("there are no classes".to_owned());
     }
+    let mut names: Vec<&String> = model.classes.iter().collect();
+    names.sort();
+    if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(format!("two classes are called {:?}", twice[0]));
+    }
     for (name, values) in [("mean", &model.mean), ("std", &model.std)] {
         if values.len() != channels {
             return Err(format!(
@@ -174,10 +186,7 @@ fn check_model(model: &Model) -> Result<(), String> {
 }
 
 fn damaged(path: &Path, why: &dyn std::fmt::Display) -> Error {
-    Error::data(
-        format!("{}: damaged: {why}", path.display()),
-        "it was changed since it was written, or another version wrote it; restore it, or train again",
-    )
+    Error::data(format!("{}: damaged: {why}", path.display()), RESTORE)
 }
 
 #[cfg(test)]
@@ -275,7 +284,8 @@ mod tests {
     fn a_model_whose_numbers_cannot_be_is_refused() {
         let good = outcome().model;
         assert_eq!(check_model(&good), Ok(()));
-        let wrong: [fn(&mut Model); 7] = [
+        let wrong: [fn(&mut Model); 8] = [
+            |m| m.classes = vec!["0".to_owned(), "0".to_owned()],
             |m| m.classes.clear(),
             |m| m.sample_shape[0] = 0,
             |m| m.sample_shape = [usize::MAX; 3],

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::session::{Evaluator, Session, binding_limit, check_limits};
+use super::limits::{Demand, Fitting, binding_limit};
+use super::session::{Evaluator, Session};
 use super::step::{self, Pass, Resident};
-use super::{Model, Scores, Trained, resident};
+use super::{Model, Scores, Trained, Weights, resident};
 use crate::config::Loss;
 use crate::data::{Dataset, image_file};
 use crate::error::{Error, Result};
@@ -80,7 +81,7 @@ pub fn evaluate(
     let dataset = resident::load(config, data)?;
     refuse_other_data(model, &dataset)?;
     let network = Network::new(config, model.sample_shape, model.classes.len())?;
-    let slab = weights.to_slab(&network, "the run's weights")?;
+    let slab = slab_of_run(weights, &network)?;
     let data = resident::resident(&dataset, model)?;
     let pass = Pass {
         name: "test",
@@ -105,7 +106,13 @@ pub fn evaluate(
         }
         config.train.batch /= 2;
     };
-    check_limits(&gpu, &[&plan], config.train.batch, |_| None)?;
+    let demand = Demand {
+        network: &network,
+        data: &data,
+        batch: config.train.batch,
+        plans: &[&plan],
+    };
+    demand.check(&gpu, |_| Fitting::default())?;
     let mut session = Session::new(gpu);
     session.write_parameters(&slab)?;
     if config.train.loss == Loss::Mse {
@@ -127,6 +134,16 @@ pub fn evaluate(
         scores,
         classes: class_scores(&model.classes, &confusion),
         confusion,
+    })
+}
+
+/// The slab of a run's weights.
+fn slab_of_run(weights: &Weights, network: &Network) -> Result<Vec<f32>> {
+    weights.to_slab(network).map_err(|differences| {
+        Error::data(
+            format!("weights.safetensors of the run does not fit its configuration: {differences}"),
+            "config.toml, model.json and weights.safetensors belong together: restore what was changed, or train again",
+        )
     })
 }
 
@@ -195,7 +212,7 @@ pub fn predict(
         weights,
     } = trained;
     let network = Network::new(config, model.sample_shape, model.classes.len())?;
-    let slab = weights.to_slab(&network, "the run's weights")?;
+    let slab = slab_of_run(weights, &network)?;
     let mut data = Resident {
         samples: files.len().clamp(1, PREDICT_BATCH),
         sample_shape: model.sample_shape,
@@ -221,7 +238,13 @@ pub fn predict(
         data.samples /= 2;
     };
     let batch = data.samples;
-    check_limits(&gpu, &[&plan], batch, |_| None)?;
+    let demand = Demand {
+        network: &network,
+        data: &data,
+        batch,
+        plans: &[&plan],
+    };
+    demand.check(&gpu, |_| Fitting::default())?;
     let mut session = Session::new(gpu);
     session.write_parameters(&slab)?;
     let Session {
@@ -243,6 +266,15 @@ pub fn predict(
         let rows = executor.read(gpu, probabilities)?;
         for (file, row) in files.iter().zip(rows.chunks(model.classes.len())) {
             let probabilities: Vec<f32> = row.iter().map(|&word| f32::from_bits(word)).collect();
+            if !probabilities.iter().all(|p| p.is_finite()) {
+                return Err(Error::check(
+                    format!(
+                        "{}: what the network says of it is not a number",
+                        file.display()
+                    ),
+                    "the training diverged until the network overflows: train again, with a smaller learning rate",
+                ));
+            }
             let class = (0..probabilities.len())
                 .reduce(|best, i| {
                     if probabilities[i] > probabilities[best] {

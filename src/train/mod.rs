@@ -4,6 +4,7 @@
 
 mod evaluate;
 pub mod event;
+mod limits;
 mod resident;
 mod run;
 mod session;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::event::{Epoch, Event, Progress, Scores, Steps};
-use super::session::{Evaluator, Measured, Pace, Piece, Session, Sums};
+use super::session::{Evaluator, Measured, Pace, Piece, Session, Sums, overflow};
 use super::step::Pass;
 use super::trainer::Length;
 use crate::error::{Error, Result};
@@ -188,6 +188,9 @@ impl<'a> Run<'a> {
                 }
                 Kind::Validation { last } => {
                     for step in measured {
+                        if !step.finite() {
+                            return Err(overflow("validation"));
+                        }
                         self.validation_sums.add(step);
                     }
                     if last {

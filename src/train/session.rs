@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::event::Scores;
 use super::step::{Pass, RING, buffers};
-use crate::error::{Class, Error, Result};
+use crate::error::{Error, Result};
 use crate::gpu::{Executor, Gpu, Kernels, Memory, Readback};
 use crate::ops::{advance, state};
 use crate::plan::Plan;
@@ -209,12 +209,24 @@ impl Evaluator {
             let begin = Instant::now();
             let steps = pace.steps().min(end - self.done);
             for step in self.submit_steps(session, steps)?.take(&session.gpu)? {
+                if !step.finite() {
+                    return Err(overflow(self.pass.name));
+                }
                 sums.add(step);
             }
             pace.learn(begin.elapsed().as_secs_f64() / steps as f64);
         }
         Ok(sums.scores())
     }
+}
+
+/// The network has weights that are numbers, but what it says of the samples of a part is not.
+pub(super) fn overflow(part: &str) -> Error {
+    Error::check(
+        format!("the loss of the {part} samples is not a finite number"),
+        "the training diverged until the network overflows: train with a smaller learning rate, as in \
+         --set optimizer.learning_rate=0.001",
+    )
 }
 
 /// Some steps whose metrics are on their way to the host.
@@ -251,47 +263,4 @@ impl Piece {
             .map(|step| Measured::of_step(&words, step))
             .collect())
     }
-}
-
-/// Bytes of the largest piece that a kernel can bind on this device, and count in 32 bits.
-pub(super) fn binding_limit(gpu: &Gpu) -> u64 {
-    let limits = &gpu.info.limits;
-    limits
-        .max_binding_bytes
-        .min(limits.max_buffer_bytes)
-        .min(u64::from(u32::MAX))
-}
-
-/// Refuses plans that the adapter cannot bind; `batch_that_fits` says which batch would do.
-pub(super) fn check_limits(
-    gpu: &Gpu,
-    plans: &[&Plan],
-    batch: usize,
-    batch_that_fits: impl Fn(u64) -> Option<usize>,
-) -> Result<()> {
-    let limit = binding_limit(gpu);
-    for plan in plans {
-        let (bytes, kernel) = plan.largest_binding();
-        if bytes as u64 <= limit {
-            continue;
-        }
-        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-        let help = match batch_that_fits(limit) {
-            Some(fits) => format!("`train.batch = {fits}` fits (now {batch}); try --set train.batch={fits}"),
-            None => "no batch fits: the parameters or the data set alone are larger; make the network or the data \
-                     smaller, or choose another adapter with --adapter"
-                .to_owned(),
-        };
-        return Err(Error::new(
-            Class::Device,
-            format!(
-                "{}: the kernel {kernel} needs {:.1} MiB in one piece, the adapter binds at most {:.1} MiB",
-                gpu.info.name,
-                mib(bytes as u64),
-                mib(limit)
-            ),
-            help,
-        ));
-    }
-    Ok(())
 }

@@ -1,10 +1,12 @@
 //! A training from its request to its outcome: data, network, plans, memory, the loop, the test.
 
+use std::path::Path;
 use std::time::Instant;
 
 use super::event::{Event, Outcome, Start};
+use super::limits::{Demand, Fitting, width_that_fits};
 use super::run::Run;
-use super::session::{Evaluator, Session, check_limits};
+use super::session::{Evaluator, Session};
 use super::step::{self, Pass, buffers};
 use super::weights::Weights;
 use super::{Request, resident};
@@ -54,7 +56,7 @@ fn train_from(
     let model = resident::model(config, dataset)?;
     let network = Network::new(config, dataset.sample_shape, dataset.classes.len())?;
     let given = match &request.init {
-        Some(path) => Some(Weights::read(path)?.to_slab(&network, &path.display().to_string())?),
+        Some(path) => Some(given_weights(path, &network)?),
         None => None,
     };
     let data = resident::resident(dataset, &model)?;
@@ -62,8 +64,15 @@ fn train_from(
 
     let gpu = Gpu::open(&request.adapter, request.trust)?;
     let plans = Plans::new(&network, config, &data, &passes);
-    check_limits(&gpu, &plans.all(), config.train.batch, |limit| {
-        batch_that_fits(&network, config, &data, &passes, limit)
+    let demand = Demand {
+        network: &network,
+        data: &data,
+        batch: config.train.batch,
+        plans: &plans.all(),
+    };
+    demand.check(&gpu, |limit| Fitting {
+        batch: batch_that_fits(&network, config, &data, &passes, limit),
+        width: width_that_fits(config, &network, &data, limit),
     })?;
     let length = Length::of(config, dataset.parts.train.len());
     observe(&Event::Start(Box::new(Start {
@@ -138,6 +147,20 @@ fn train_from(
         train_seconds,
         bytes_read,
         blocking_waits,
+    })
+}
+
+/// The slab of a file of weights to begin with.
+fn given_weights(path: &Path, network: &Network) -> Result<Vec<f32>> {
+    Weights::read(path)?.to_slab(network).map_err(|differences| {
+        Error::data(
+            format!(
+                "{}: the weights do not fit the network: {differences}",
+                path.display()
+            ),
+            "names are `layer.weight` and `layer.bias`; give layers the names of the file with `name = \"…\"`, or choose \
+             another file",
+        )
     })
 }
 
@@ -226,7 +249,7 @@ impl Plans {
     }
 }
 
-/// The largest power-of-two fraction of the batch whose plan binds no piece above `limit`.
+/// The largest power-of-two fraction of the batch whose plan binds no piece above `limit`, and no more than there are samples.
 fn batch_that_fits(
     network: &Network,
     config: &Config,
@@ -243,7 +266,7 @@ fn batch_that_fits(
             .iter()
             .all(|plan| plan.largest_binding().0 as u64 <= limit)
         {
-            return Some(smaller.train.batch);
+            return Some(smaller.train.batch.min(passes.training.part.len()));
         }
     }
     None

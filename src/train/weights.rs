@@ -1,6 +1,8 @@
 //! Weights as they travel: by name, in the layout of files (PyTorch's), as safetensors.
 
 use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::Read as _;
 use std::path::Path;
 
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
@@ -28,6 +30,9 @@ pub struct Tensor {
 /// A weights file is at most this large.
 const MAX_BYTES: u64 = 8 << 30;
 
+/// What a file of weights is.
+const GIVE: &str = "give a file with the ending .safetensors, as `anygrad train` writes it or Python's safetensors package";
+
 impl Weights {
     /// The weights of a network whose slab is given, as files hold them.
     pub fn from_slab(network: &Network, slab: &[f32]) -> Self {
@@ -54,8 +59,8 @@ impl Weights {
     /// A network's slab with these weights; padding is zero.
     ///
     /// # Errors
-    /// If names or shapes differ from the network's: every difference is named.
-    pub fn to_slab(&self, network: &Network, origin: &str) -> Result<Vec<f32>> {
+    /// If names or shapes differ from the network's: every difference, in words.
+    pub fn to_slab(&self, network: &Network) -> Result<Vec<f32>, String> {
         let mut differences = Vec::new();
         let mut fitting = Vec::new();
         for parameter in &network.parameters {
@@ -85,66 +90,68 @@ impl Weights {
                 ));
             }
         }
-        if differences.is_empty() {
-            let mut slab = vec![0.0; network.slab_elements];
-            for (parameter, tensor) in fitting {
-                let kernels = parameter.border.to_kernels(&parameter.shape, &tensor.data);
-                slab[parameter.offset..][..kernels.len()].copy_from_slice(&kernels);
-            }
-            return Ok(slab);
+        if !differences.is_empty() {
+            return Err(differences.join("; "));
         }
-        Err(Error::data(
-            format!(
-                "{origin}: the weights do not fit the network: {}",
-                differences.join("; ")
-            ),
-            "names are `layer.weight` and `layer.bias`; give layers the names of the file with `name = \"…\"`, or choose \
-             another file",
-        ))
+        let mut slab = vec![0.0; network.slab_elements];
+        for (parameter, tensor) in fitting {
+            let kernels = parameter.border.to_kernels(&parameter.shape, &tensor.data);
+            slab[parameter.offset..][..kernels.len()].copy_from_slice(&kernels);
+        }
+        Ok(slab)
     }
 
     /// Reads a safetensors file.
     ///
     /// # Errors
-    /// If it cannot be read, is not safetensors, or holds tensors of another type than F32: every one is named.
+    /// If it cannot be read, is not safetensors, or holds tensors of another type than F32 or numbers that are not finite: every
+    /// such tensor is named.
     pub fn read(path: &Path) -> Result<Self> {
-        let size = std::fs::metadata(path)
-            .map_err(|e| Error::io(path, "read", e))?
-            .len();
-        let refuse = |why: String| {
+        let bytes = read_file(path)?;
+        if let Some(error) = other_format(path, &bytes) {
+            return Err(error);
+        }
+        let refuse = |why: String, help: &str| {
             Error::data(
-                format!(
-                    "{}: not a safetensors file of weights: {why}",
-                    path.display()
-                ),
-                "give a file with the ending .safetensors, as `anygrad train` writes it or Python's safetensors package \
-                 (pickled .pt and .pth files are never read: convert them with safetensors.torch.save_file)",
+                format!("{}: not usable as weights: {why}", path.display()),
+                help,
             )
         };
-        if size > MAX_BYTES {
-            return Err(refuse(format!("{size} bytes is more than {MAX_BYTES}")));
-        }
-        let bytes = std::fs::read(path).map_err(|e| Error::io(path, "read", e))?;
-        let file = SafeTensors::deserialize(&bytes).map_err(|error| refuse(error.to_string()))?;
+        let file = SafeTensors::deserialize(&bytes)
+            .map_err(|error| refuse(format!("no whole safetensors file: {error}"), GIVE))?;
         let mut tensors = Vec::new();
-        let mut other = Vec::new();
+        let (mut other, mut broken) = (Vec::new(), Vec::new());
         for (name, view) in file.iter() {
-            if view.dtype() == Dtype::F32 {
-                tensors.push(Tensor {
-                    name: name.to_owned(),
-                    shape: view.shape().to_vec(),
-                    data: bytemuck::pod_collect_to_vec(view.data()),
-                });
-            } else {
+            if view.dtype() != Dtype::F32 {
                 other.push(format!("`{name}` is {}", view.dtype()));
+                continue;
             }
+            let data: Vec<f32> = bytemuck::pod_collect_to_vec(view.data());
+            if !data.iter().all(|number| number.is_finite()) {
+                broken.push(format!("`{name}`"));
+            }
+            tensors.push(Tensor {
+                name: name.to_owned(),
+                shape: view.shape().to_vec(),
+                data,
+            });
         }
-        if other.is_empty() {
-            tensors.sort_by(|a, b| a.name.cmp(&b.name));
-            Ok(Self { tensors })
-        } else {
-            Err(refuse(format!("weights are F32, but {}", other.join(", "))))
+        if !other.is_empty() {
+            other.sort();
+            return Err(refuse(
+                format!("weights are F32, but {}", other.join(", ")),
+                "convert them, in PyTorch with `.float()`, before they are saved",
+            ));
         }
+        if !broken.is_empty() {
+            broken.sort();
+            return Err(refuse(
+                format!("there are NaN or infinite numbers in {}", broken.join(", ")),
+                "the training that made it had diverged: train again, with a smaller learning rate",
+            ));
+        }
+        tensors.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(Self { tensors })
     }
 
     /// The bytes of a safetensors file: a function of the weights, the same on every run.
@@ -168,5 +175,135 @@ impl Weights {
         let metadata: Option<HashMap<String, String>> = None;
         safetensors::serialize(views, metadata)
             .map_err(|error| Error::data(format!("the weights cannot be written: {error}"), ""))
+    }
+}
+
+/// The bytes of a file of weights.
+fn read_file(path: &Path) -> Result<Vec<u8>> {
+    let failed = |error| Error::io(path, "read", error);
+    let refuse = |why: String, help: &str| {
+        Err(Error::data(
+            format!("{}: not usable as weights: {why}", path.display()),
+            help,
+        ))
+    };
+    let metadata = fs::metadata(path).map_err(failed)?;
+    if metadata.is_dir() {
+        let inside = path.join("weights.safetensors");
+        let help = if inside.is_file() {
+            format!("give the file in it: {}", inside.display())
+        } else {
+            GIVE.to_owned()
+        };
+        return refuse("it is a folder".to_owned(), &help);
+    }
+    if !metadata.is_file() {
+        return refuse("it is no file at all".to_owned(), GIVE);
+    }
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(MAX_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return refuse(format!("it is larger than {MAX_BYTES} bytes"), GIVE);
+    }
+    Ok(bytes)
+}
+
+/// What a file that is not safetensors is instead, if it can be told.
+fn other_format(path: &Path, bytes: &[u8]) -> Option<Error> {
+    let refuse = |what: &str, help: &str| {
+        Some(Error::data(
+            format!("{}: not usable as weights: {what}", path.display()),
+            help,
+        ))
+    };
+    match bytes {
+        [] => refuse("it is empty", GIVE),
+        // What torch.save writes: a zip archive with a pickle inside, or the pickle alone.
+        [b'P', b'K', 3, 4, ..] | [0x80, 2..=5, b'}' | b'c' | 0x8a | b'(' | b']' | 0x95, ..] => {
+            refuse(
+                "it is a pickle of PyTorch, which can run any code and is never read",
+                "convert it in Python: safetensors.torch.save_file(torch.load(\"FILE.pt\", weights_only=True), \"FILE.safetensors\"), \
+             where FILE.pt holds a state_dict",
+            )
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Class;
+
+    fn weights(data: Vec<f32>) -> Weights {
+        Weights {
+            tensors: vec![Tensor {
+                name: "dense1.weight".to_owned(),
+                shape: vec![1, data.len()],
+                data,
+            }],
+        }
+    }
+
+    fn refused(bytes: &[u8]) -> (String, String) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("w.safetensors");
+        fs::write(&path, bytes).expect("written");
+        let error = Weights::read(&path).expect_err("refused");
+        assert_eq!(error.class(), Class::Data, "{error}");
+        assert!(error.to_string().contains("w.safetensors"), "{error}");
+        (error.to_string(), error.help().to_owned())
+    }
+
+    #[test]
+    fn weights_that_are_not_numbers_are_refused_by_name() {
+        for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let (what, help) = refused(&weights(vec![1.0, wrong]).to_bytes().expect("bytes"));
+            assert!(what.contains("`dense1.weight`"), "{what}");
+            assert!(help.contains("diverged"), "{help}");
+        }
+    }
+
+    #[test]
+    fn a_pickle_is_never_read_and_the_way_around_it_is_told() {
+        for pickle in [
+            &b"PK\x03\x04archive/data.pkl"[..],
+            b"\x80\x02}q\x00.",
+            b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.",
+        ] {
+            let (what, help) = refused(pickle);
+            assert!(what.contains("pickle"), "{what}");
+            assert!(help.contains("save_file"), "{help}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_whole_file_of_weights_is_refused() {
+        let whole = weights(vec![1.0; 64]).to_bytes().expect("bytes");
+        for bytes in [
+            &[][..],
+            b"text",
+            &whole[..whole.len() - 1],
+            &whole[..9],
+            &[0xff; 64],
+        ] {
+            assert!(!refused(bytes).1.is_empty(), "what to do is said");
+        }
+    }
+
+    #[test]
+    fn a_folder_in_place_of_weights_leads_to_the_file_in_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let help = || {
+            let error = Weights::read(folder.path()).expect_err("a folder");
+            assert_eq!(error.class(), Class::Data);
+            error.help().to_owned()
+        };
+        assert!(help().contains(".safetensors"), "{}", help());
+        fs::write(folder.path().join("weights.safetensors"), "").expect("written");
+        assert!(help().ends_with("weights.safetensors"), "{}", help());
     }
 }
