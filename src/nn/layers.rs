@@ -9,7 +9,7 @@ use crate::graph::{Graph, OpRef, Shape, ShapeError, TensorType, Value, Window};
 use crate::ops::{
     add_bias::AddBias, avg_pool2d::AvgPool2d, conv2d::Conv2d, log_softmax::LogSoftmax,
     matmul::Matmul, max_pool2d::MaxPool2d, relu::Relu, reshape::Reshape, sigmoid::Sigmoid,
-    softmax::Softmax, tanh::Tanh,
+    softmax::Softmax, tanh::Tanh, transpose::Transpose,
 };
 
 /// Checks all layers and lists their parameters.
@@ -292,6 +292,15 @@ fn append_layer(
             &[x],
         ),
         LayerKind::Flatten => {
+            let x = match *graph.shape(x).dims() {
+                [_, h, w, c] if h * w > 1 && c > 1 && !network.has_dense() => graph.one(
+                    Transpose {
+                        perm: vec![0, 3, 1, 2],
+                    },
+                    &[x],
+                ),
+                _ => x,
+            };
             let batch = graph.shape(x).dims()[0];
             let features = graph.shape(x).elements() / batch;
             Ok(graph.one(
