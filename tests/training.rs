@@ -3,6 +3,7 @@
 use anygrad::check::Interpreter;
 use anygrad::config::{self, Config};
 use anygrad::data::{Dataset, Parts, Samples};
+use anygrad::error::Class;
 use anygrad::gpu::{Choice, Trust};
 use anygrad::graph::{Array, DType, Graph, Storage, TensorType, Value};
 use anygrad::nn::Network;
@@ -288,6 +289,16 @@ fn classes_behind_a_last_flatten_are_in_the_order_of_pytorch() {
             "{layers}"
         );
     }
+}
+
+#[test]
+fn a_network_without_weights_is_refused() {
+    let text =
+        "[data]\nsource = \"digits\"\n[optimizer]\nkind = \"sgd\"\n[[layer]]\nkind = \"flatten\"\n";
+    let config = config::parse("weightless.toml", text, &[]).unwrap();
+    let error = Network::new(&config, [2, 5, 1], 10).unwrap_err();
+    assert_eq!(error.class(), Class::Usage, "{error}");
+    assert!(error.to_string().contains("no weights to train"), "{error}");
 }
 
 #[test]

@@ -162,6 +162,7 @@ pub(super) fn check(config: &Config, sample: [usize; 3], classes: usize) -> Resu
         });
     }
     check_output(config, &shape, classes)?;
+    check_parameters(config, &network)?;
     check_loops(config, sample, &network)?;
     Ok(network)
 }
@@ -205,6 +206,20 @@ fn check_output(config: &Config, shape: &[usize], classes: usize) -> Result<()> 
         ),
         "the last layer",
         format!("end the network in a dense layer with `out_features = {classes}`"),
+    ))
+}
+
+/// There is something to train.
+fn check_parameters(config: &Config, network: &Network) -> Result<()> {
+    if !network.parameters.is_empty() {
+        return Ok(());
+    }
+    let last = config.layers.last().expect("a configuration has layers");
+    Err(config.error_at(
+        &last.span,
+        "the network has no weights to train",
+        "the last layer",
+        "add a layer that has some: `conv2d` or `dense`",
     ))
 }
 
