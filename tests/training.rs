@@ -3,8 +3,9 @@
 use anygrad::check::Interpreter;
 use anygrad::config::{self, Config};
 use anygrad::data::{Dataset, Parts, Samples};
+use anygrad::error::Class;
 use anygrad::gpu::{Choice, Trust};
-use anygrad::graph::{Array, DType, Graph, Storage, Value};
+use anygrad::graph::{Array, DType, Graph, Storage, TensorType, Value};
 use anygrad::nn::Network;
 use anygrad::ops::{gather_batch::Normalization, state};
 use anygrad::plan::Plan;
@@ -251,6 +252,53 @@ fn twelve_steps_of_adamw_on_a_squared_error_are_those_of_the_references() {
         );
         agrees_with_the_references(&config, 1e-4);
     }
+}
+
+#[test]
+fn classes_behind_a_last_flatten_are_in_the_order_of_pytorch() {
+    // The convolution doubles its input, 2 rows of 3 pixels of 2 channels.
+    let config = |layers: &str| {
+        let text = format!(
+            "[data]\nsource = \"digits\"\n[optimizer]\nkind = \"sgd\"\n[[layer]]\nkind = \"conv2d\"\nout_channels = 2\n\
+             kernel = 1\nbias = false\n{layers}"
+        );
+        config::parse("last-flatten.toml", &text, &[]).unwrap()
+    };
+    for layers in [
+        "[[layer]]\nkind = \"flatten\"\n",
+        "[[layer]]\nkind = \"flatten\"\n[[layer]]\nkind = \"relu\"\n[[layer]]\nkind = \"flatten\"\n",
+    ] {
+        let network = Network::new(&config(layers), [2, 3, 2], 12).unwrap();
+        let mut graph = Graph::new();
+        let slab = graph.persistent("parameters", TensorType::f32([network.slab_elements]));
+        let x = graph.input("x", TensorType::f32([1, 2, 3, 2]));
+        let logits = network.forward(&mut graph, slab, x);
+        let mut interpreter = Interpreter::new(&graph);
+        let mut weight = vec![0.0; network.slab_elements];
+        weight[..4].copy_from_slice(&[2.0, 0.0, 0.0, 2.0]);
+        interpreter.set(slab, &Array::new([weight.len()], weight));
+        let pixels: Vec<f64> = (0..12).map(f64::from).collect();
+        interpreter.set(x, &Array::new([1, 2, 3, 2], pixels));
+        interpreter.step();
+        // Channel by channel, as torch.nn.Flatten has it.
+        assert_eq!(
+            interpreter.get(logits).data,
+            [
+                0.0, 4.0, 8.0, 12.0, 16.0, 20.0, 2.0, 6.0, 10.0, 14.0, 18.0, 22.0
+            ],
+            "{layers}"
+        );
+    }
+}
+
+#[test]
+fn a_network_without_weights_is_refused() {
+    let text =
+        "[data]\nsource = \"digits\"\n[optimizer]\nkind = \"sgd\"\n[[layer]]\nkind = \"flatten\"\n";
+    let config = config::parse("weightless.toml", text, &[]).unwrap();
+    let error = Network::new(&config, [2, 5, 1], 10).unwrap_err();
+    assert_eq!(error.class(), Class::Usage, "{error}");
+    assert!(error.to_string().contains("nothing to train"), "{error}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::graph::{Graph, MAX_ELEMENTS, OpRef, Shape, ShapeError, TensorType, Va
 use crate::ops::{
     add_bias::AddBias, avg_pool2d::AvgPool2d, conv2d::Conv2d, cross_entropy::MAX_CLASSES,
     log_softmax::LogSoftmax, matmul::Matmul, max_pool2d::MaxPool2d, relu::Relu, reshape::Reshape,
-    sigmoid::Sigmoid, softmax::Softmax, tanh::Tanh,
+    sigmoid::Sigmoid, softmax::Softmax, tanh::Tanh, transpose::Transpose,
 };
 
 /// Checks all layers and lists their parameters.
@@ -364,6 +364,15 @@ fn append_layer(
             &[x],
         ),
         LayerKind::Flatten => {
+            let x = match *graph.shape(x).dims() {
+                [_, h, w, c] if h * w > 1 && c > 1 && !network.has_dense() => graph.one(
+                    Transpose {
+                        perm: vec![0, 3, 1, 2],
+                    },
+                    &[x],
+                ),
+                _ => x,
+            };
             let batch = graph.shape(x).dims()[0];
             let features = graph.shape(x).elements() / batch;
             Ok(graph.one(

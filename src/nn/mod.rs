@@ -116,6 +116,13 @@ impl Network {
             .collect()
     }
 
+    /// Whether a dense layer takes the features behind `flatten`. Its weights are then reordered in files, and the features stay
+    /// in the order of the kernels, (H, W, C); else they are the classes themselves and must come as (C, H, W).
+    fn has_dense(&self) -> bool {
+        let is_dense = |layer: &Layer| matches!(layer.kind, LayerKind::Dense(_));
+        self.layers.iter().any(is_dense)
+    }
+
     /// Adds a parameter at the end of the slab.
     fn push(&mut self, name: String, shape: Shape, border: Border, init: Init) {
         let offset = self.slab_elements;

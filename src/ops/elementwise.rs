@@ -23,6 +23,75 @@ pub(super) fn kernel(
     })
 }
 
+/// Declares an op `y = f(x)` whose derivative follows from its value: `unary_op!(Relu, relu, [1, 1])` is an enum `Relu` of two
+/// passes with the kernels of `relu.wgsl` (over `lib/unary.wgsl`), the functions of `reference::relu`, and the floating-point
+/// operations of each pass per element.
+macro_rules! unary_op {
+    ($(#[$doc:meta])* $op:ident, $name:ident, $flops:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub enum $op {
+            /// `x` → `y`.
+            Forward,
+            /// `y, dy` → `dx`.
+            Backward,
+        }
+
+        impl $crate::graph::Op for $op {
+            fn name(&self) -> &'static str {
+                stringify!($name)
+            }
+
+            fn pass(&self) -> &'static str {
+                match self {
+                    Self::Forward => "forward",
+                    Self::Backward => "backward",
+                }
+            }
+
+            fn infer(
+                &self,
+                inputs: &[$crate::graph::TensorType],
+            ) -> Result<Vec<$crate::graph::TensorType>, $crate::graph::ShapeError> {
+                $crate::ops::elementwise::same_shape(self.name(), inputs)
+            }
+
+            fn lower(
+                &self,
+                inputs: &[$crate::graph::TensorType],
+                _: &[$crate::graph::TensorType],
+            ) -> $crate::graph::Lowering {
+                let flops: [u64; 2] = $flops;
+                $crate::ops::elementwise::kernel(
+                    self.name(),
+                    self.pass(),
+                    inputs[0].elements(),
+                    inputs.len(),
+                    flops[*self as usize],
+                )
+            }
+
+            fn gradient(&self, tape: &mut $crate::graph::Tape<'_>) -> $crate::graph::Gradient {
+                use $crate::graph::Gradient;
+                match self {
+                    Self::Forward => Gradient::Of(vec![
+                        tape.dy[0].map(|dy| tape.graph.one(Self::Backward, &[tape.outputs[0], dy])),
+                    ]),
+                    Self::Backward => Gradient::None("second derivatives are not built"),
+                }
+            }
+
+            fn reference(&self, inputs: &[$crate::graph::Array]) -> Vec<$crate::graph::Array> {
+                vec![match self {
+                    Self::Forward => $crate::reference::$name::forward(&inputs[0]),
+                    Self::Backward => $crate::reference::$name::backward(&inputs[0], &inputs[1]),
+                }]
+            }
+        }
+    };
+}
+pub(super) use unary_op;
+
 /// The output has the type of the inputs, which must all be the same.
 pub(super) fn same_shape(op: &str, inputs: &[TensorType]) -> Result<Vec<TensorType>, ShapeError> {
     let first = &inputs[0];

@@ -1,66 +1,14 @@
 //! `y = 1 / (1 + exp(−x))`.
 
-use super::elementwise;
-use crate::graph::{
-    Array, Case, CaseInput, Domain, Gradient, Lowering, Op, ShapeError, Tape, TensorType,
-};
-use crate::reference;
+use super::elementwise::{self, unary_op};
+use crate::graph::{Case, CaseInput, Domain};
 
-/// The logistic function.
-#[derive(Clone, Copy, Debug)]
-pub enum Sigmoid {
-    /// `x` → `y`.
-    Forward,
-    /// `y, dy` → `dx`.
-    Backward,
-}
-
-impl Op for Sigmoid {
-    fn name(&self) -> &'static str {
-        "sigmoid"
-    }
-
-    fn pass(&self) -> &'static str {
-        match self {
-            Self::Forward => "forward",
-            Self::Backward => "backward",
-        }
-    }
-
-    fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, ShapeError> {
-        elementwise::same_shape("sigmoid", inputs)
-    }
-
-    fn lower(&self, inputs: &[TensorType], _: &[TensorType]) -> Lowering {
-        let flops = match self {
-            Self::Forward => 5,
-            Self::Backward => 3,
-        };
-        elementwise::kernel(
-            "sigmoid",
-            self.pass(),
-            inputs[0].elements(),
-            inputs.len(),
-            flops,
-        )
-    }
-
-    fn gradient(&self, tape: &mut Tape<'_>) -> Gradient {
-        match self {
-            Self::Forward => Gradient::Of(vec![
-                tape.dy[0].map(|dy| tape.graph.one(Self::Backward, &[tape.outputs[0], dy])),
-            ]),
-            Self::Backward => Gradient::None("second derivatives are not built"),
-        }
-    }
-
-    fn reference(&self, inputs: &[Array]) -> Vec<Array> {
-        vec![match self {
-            Self::Forward => reference::sigmoid::forward(&inputs[0]),
-            Self::Backward => reference::sigmoid::backward(&inputs[0], &inputs[1]),
-        }]
-    }
-}
+unary_op!(
+    /// The logistic function.
+    Sigmoid,
+    sigmoid,
+    [5, 3]
+);
 
 /// Shapes with and without a ragged last `vec4`, below and beyond a workgroup; numbers far beyond where it saturates.
 pub fn cases() -> Vec<Case> {

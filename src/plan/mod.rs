@@ -5,6 +5,7 @@
 
 mod memory;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::graph::op::MAX_LOOP_TRIPS;
@@ -77,7 +78,8 @@ impl Plan {
     /// The tensors of `keep` can be read after a run; inputs of the graph can always be fed before one.
     ///
     /// # Panics
-    /// If a kernel may loop more than [`MAX_LOOP_TRIPS`] times: a mistake in an op's `lower`.
+    /// If a kernel may loop more than [`MAX_LOOP_TRIPS`] times or binds a buffer both to read and to write, or a tensor is read after
+    /// a node has changed it in place: mistakes of an op or of whoever built the graph.
     pub fn new(graph: &Graph, keep: &[Value]) -> Self {
         let needed = needed(graph, keep);
         let (memory, lower_bound_bytes) = memory::assign(graph, &needed, keep);
@@ -87,8 +89,18 @@ impl Plan {
             regions: memory.regions,
             lower_bound_bytes,
         };
+        let mut changed = BTreeSet::new();
         for (index, node) in graph.nodes().iter().enumerate() {
             if needed[index] {
+                for input in &node.inputs {
+                    assert!(
+                        !changed.contains(input),
+                        "{} reads `{}` after it was changed in place",
+                        node.name(),
+                        graph.info(*input).label
+                    );
+                }
+                changed.extend(updated(node));
                 plan.push(node, &memory.scratch[index]);
             }
         }
@@ -106,7 +118,7 @@ impl Plan {
                 node.name(),
                 dispatch.loop_trips
             );
-            let bindings = dispatch
+            let bindings: Vec<(Region, Access)> = dispatch
                 .operands
                 .iter()
                 .map(|operand| match *operand {
@@ -118,6 +130,15 @@ impl Plan {
                     Operand::Scratch(i) => (scratch[i], Access::ReadWrite),
                 })
                 .collect();
+            let binds = |access| {
+                let bindings = bindings.iter().filter(move |(_, how)| *how == access);
+                bindings.map(|(region, _)| region.buffer)
+            };
+            assert!(
+                binds(Access::Read).all(|read| binds(Access::ReadWrite).all(|write| write != read)),
+                "{}: a buffer is bound both to read and to write",
+                node.name()
+            );
             let separator = if node.scope.is_empty() { "" } else { "/" };
             self.kernels.push(Kernel {
                 label: format!("{}{separator}{}", node.scope, node.name()),
@@ -157,6 +178,21 @@ impl Plan {
             .max_by_key(|&(bytes, _)| bytes)
             .unwrap_or((0, ""))
     }
+}
+
+/// The inputs that a node changes in place.
+fn updated(node: &Node) -> impl Iterator<Item = Value> + '_ {
+    let dispatches = match &node.lowering {
+        Lowering::Kernels { dispatches, .. } => dispatches.as_slice(),
+        Lowering::View => &[],
+    };
+    dispatches
+        .iter()
+        .flat_map(|dispatch| &dispatch.operands)
+        .filter_map(|operand| match *operand {
+            Operand::Update { input, .. } => Some(node.inputs[input]),
+            _ => None,
+        })
 }
 
 /// Which nodes must run: those that change persistent tensors, and all that lead to them or to `keep`.
@@ -216,5 +252,55 @@ impl fmt::Display for Plan {
             self.peak_bytes(),
             self.lower_bound_bytes
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::TensorType;
+    use crate::ops::scale::Scale;
+    use crate::ops::sgd::Sgd;
+    use crate::ops::state;
+
+    #[test]
+    #[should_panic(expected = "reads `parameters` after it was changed in place")]
+    fn a_tensor_read_after_its_update_is_a_bug() {
+        let mut graph = Graph::new();
+        let slab = || TensorType::f32([64]);
+        let parameters = graph.persistent("parameters", slab());
+        let gradients = graph.persistent("gradients", slab());
+        let schedule = graph.persistent("schedule", state::schedule());
+        let counters = graph.persistent("counters", state::counters());
+        let inputs = [parameters, gradients, schedule, counters];
+        graph
+            .apply(std::sync::Arc::new(Sgd::default()), &inputs)
+            .unwrap();
+        let late = graph.one(Scale { alpha: 2.0 }, &[parameters]);
+        Plan::new(&graph, &[late]);
+    }
+
+    #[test]
+    #[should_panic(expected = "both to read and to write")]
+    fn a_kernel_that_reads_and_writes_parts_of_one_buffer_is_a_bug() {
+        let mut graph = Graph::new();
+        let slab = graph.persistent("slab", TensorType::f32([128]));
+        let first = graph.slice("first", slab, 0, [64]);
+        let doubled = graph.one(Scale { alpha: 2.0 }, &[first]);
+        assert!(graph.place(doubled, slab, 64));
+        Plan::new(&graph, &[]);
+    }
+
+    #[test]
+    fn tensors_that_never_live_together_share_a_buffer_and_the_peak_is_the_lower_bound() {
+        let mut graph = Graph::new();
+        let mut x = graph.input("x", TensorType::f32([256]));
+        for _ in 0..9 {
+            x = graph.one(Scale { alpha: 2.0 }, &[x]);
+        }
+        let plan = Plan::new(&graph, &[x]);
+        assert_eq!(plan.kernels.len(), 9);
+        assert_eq!(plan.buffers.len(), 2, "{plan}");
+        assert_eq!((plan.peak_bytes(), plan.lower_bound_bytes), (2048, 2048));
     }
 }

@@ -97,7 +97,10 @@ pub fn evaluate(
     // The scores do not depend on the batch: where the one trained with does not fit, a smaller one is taken.
     let mut config = config.clone();
     let plan = loop {
-        let plan = Evaluator::plan(&network, &config, &data, &pass);
+        let plan = Plan::new(
+            &step::evaluation(&network, &config, &data, &pass, true),
+            &[],
+        );
         if config.train.batch == 1 || plan.largest_binding().0 as u64 <= binding_limit(&gpu) {
             break plan;
         }

@@ -3,11 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::event::Scores;
-use super::step::{self, Pass, RING, buffers};
-use crate::config::Config;
+use super::step::{Pass, RING, buffers};
 use crate::error::{Error, Result};
 use crate::gpu::{Executor, Gpu, Kernels, Memory, Readback};
-use crate::nn::Network;
 use crate::ops::{advance, state};
 use crate::plan::Plan;
 
@@ -163,17 +161,7 @@ pub(super) struct Evaluator {
 }
 
 impl Evaluator {
-    /// A plan of one batch of the pass.
-    pub(super) fn plan(
-        network: &Network,
-        config: &Config,
-        data: &step::Resident,
-        pass: &Pass,
-    ) -> Plan {
-        Plan::new(&step::evaluation(network, config, data, pass), &[])
-    }
-
-    /// Brings such a plan to the device.
+    /// Brings the plan of one batch of the pass to the device.
     pub(super) fn new(session: &mut Session, plan: Plan, pass: Pass, batch: usize) -> Result<Self> {
         let executor = Executor::new(
             &session.gpu,

@@ -291,8 +291,14 @@ pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass
     builder.graph
 }
 
-/// One batch of an evaluation: loss, right answers, confusion matrix.
-pub fn evaluation(network: &Network, config: &Config, data: &Resident, pass: &Pass) -> Graph {
+/// One batch of an evaluation: loss, right answers, and the confusion matrix where it is asked for.
+pub fn evaluation(
+    network: &Network,
+    config: &Config,
+    data: &Resident,
+    pass: &Pass,
+    confusion: bool,
+) -> Graph {
     let mut builder = Builder {
         network,
         config,
@@ -301,17 +307,19 @@ pub fn evaluation(network: &Network, config: &Config, data: &Resident, pass: &Pa
     };
     let batch = builder.batch(pass, None);
     let losses = builder.losses(&batch);
-    let classes = data.classes;
-    let counts = builder
-        .graph
-        .persistent(pass.confusion(), TensorType::u32([classes, classes]));
-    builder
-        .graph
-        .apply(
-            Arc::new(ConfusionMatrix),
-            &[counts, batch.logits, batch.labels, batch.weights],
-        )
-        .expect("counts fit");
+    if confusion {
+        let classes = data.classes;
+        let counts = builder
+            .graph
+            .persistent(pass.confusion(), TensorType::u32([classes, classes]));
+        builder
+            .graph
+            .apply(
+                Arc::new(ConfusionMatrix),
+                &[counts, batch.logits, batch.labels, batch.weights],
+            )
+            .expect("counts fit");
+    }
     builder.advance(pass, &batch, losses);
     builder.graph
 }

@@ -213,7 +213,8 @@ struct Plans {
 impl Plans {
     fn new(network: &Network, config: &Config, data: &step::Resident, passes: &Passes) -> Self {
         let evaluation = |pass: &Pass| {
-            (!pass.part.is_empty()).then(|| Evaluator::plan(network, config, data, pass))
+            (!pass.part.is_empty())
+                .then(|| Plan::new(&step::evaluation(network, config, data, pass, false), &[]))
         };
         Self {
             training: Plan::new(
