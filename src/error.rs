@@ -4,6 +4,7 @@
 //! with the thing that is wrong; `help` says what to do about it. Bugs of the project itself are assertions, not errors.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -171,7 +172,7 @@ impl Error {
                 action: "read" | "open",
                 source,
                 ..
-            } if source.kind() == std::io::ErrorKind::NotFound => Class::Data,
+            } if source.kind() == ErrorKind::NotFound => Class::Data,
             Self::Io { .. } => Class::Storage,
         }
     }
@@ -180,7 +181,18 @@ impl Error {
     pub fn help(&self) -> &str {
         match self {
             Self::Plain { help, .. } => help,
-            Self::Source(_) | Self::Io { .. } => "",
+            Self::Source(_) => "",
+            Self::Io { source, .. } => match source.kind() {
+                ErrorKind::NotFound => "check how the path is written",
+                ErrorKind::PermissionDenied => {
+                    "check who may read and write there, or choose another place"
+                }
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                    "make room there, or choose another place"
+                }
+                ErrorKind::ReadOnlyFilesystem => "choose another place",
+                _ => "",
+            },
         }
     }
 }

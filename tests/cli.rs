@@ -8,6 +8,9 @@ use tempfile::TempDir;
 
 use crate::common;
 
+mod readme;
+mod runs;
+
 const VERBS: [&str; 5] = ["train", "eval", "predict", "devices", "verify"];
 
 /// What the program says in an empty folder.
@@ -91,6 +94,17 @@ fn a_command_line_that_is_wrong_exits_with_2_and_suggests() {
         (&["trian"][..], "'train'"),
         (&["train", "--sed", "3"], "'--seed'"),
         (&["train", "--seed", "x"], "'x'"),
+        (&["train", "--seed", "-1"], "from 0 to 18446744073709551615"),
+        (&["train", "--epochs", "3"], "'--set train.epochs=VALUE'"),
+        (
+            &["train", "--learning-rate=0.1"],
+            "'--set optimizer.learning_rate=VALUE'",
+        ),
+        (
+            &["train", "--lr", "0.1"],
+            "'--set optimizer.learning_rate=VALUE'",
+        ),
+        (&["train", "--name", "a/b"], "--name must not contain"),
         (&["predict", "run"], "<FILE>"),
         (&[], "Usage: anygrad"),
     ] {
@@ -159,6 +173,45 @@ fn a_configuration_that_is_not_there_exits_with_2_and_names_those_that_are() {
     let said = in_empty(&["train", "mnist-cn.toml"]);
     assert_eq!(said.code, 2);
     assert!(said.stderr.contains("mnist-cnn.toml"), "{}", said.stderr);
+}
+
+#[test]
+fn what_is_no_configuration_is_told_without_showing_all_of_it() {
+    let folder = empty();
+    let deep = format!("a = {}", "[".repeat(100_000));
+    let words = [
+        ("deep.toml", deep.as_bytes(), "deep.toml:1:"),
+        ("net.bin", b"\x89PNG\r\n\x1a\n\0\0\0", "not a text file"),
+        ("latin.toml", b"name = \"caf\xe9\"\n", "UTF-8"),
+    ];
+    for (name, bytes, part) in words {
+        fs::write(folder.path().join(name), bytes).unwrap();
+        let said = anygrad(folder.path(), &["train", name]);
+        assert_eq!((said.code, said.stdout.as_str()), (2, ""), "{name}");
+        assert!(said.stderr.contains(part), "{part} in\n{}", said.stderr);
+        assert!(said.stderr.len() < 1000, "{} bytes", said.stderr.len());
+    }
+}
+
+#[test]
+fn data_that_is_not_there_exits_with_3_or_2_and_says_how_to_give_it() {
+    let folder = empty();
+    fs::create_dir_all(folder.path().join("mnist/train-images-idx3-ubyte")).unwrap();
+    for (args, code, part) in [
+        (&["train", "mnist-cnn"][..], 2, "--data"),
+        (&["train", "mnist-cnn", "--data", "none"], 3, "--data"),
+        (
+            &["train", "mnist-cnn", "--data", "mnist"],
+            3,
+            "`train-images-idx3-ubyte/`",
+        ),
+        (&["train", "--data", "mnist"], 2, "mnist-cnn"),
+    ] {
+        let said = anygrad(folder.path(), args);
+        assert_eq!((said.code, said.stdout.as_str()), (code, ""), "{args:?}");
+        assert!(said.stderr.contains(part), "{part} in\n{}", said.stderr);
+    }
+    assert!(!folder.path().join("runs").exists(), "no run, no folder");
 }
 
 #[test]

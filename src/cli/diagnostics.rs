@@ -40,6 +40,21 @@ fn lines(text: &str) -> String {
 fn show_source(errors: &SourceErrors, out: &Out) {
     let file = SimpleFile::new(format::clean(&errors.name), harmless(&errors.text));
     for diagnostic in &errors.diagnostics {
+        if line_length(&errors.text, diagnostic.span.start) > LONGEST_LINE {
+            let (line, column) = errors.line_column(diagnostic.span.start);
+            let [message, label] = [&diagnostic.message, &diagnostic.label].map(|text| lines(text));
+            let name = format::clean(&errors.name);
+            let label = if label.is_empty() {
+                String::new()
+            } else {
+                format!("; {label}")
+            };
+            out.error(
+                &format!("{name}:{line}:{column}: {message}{label}"),
+                &lines(&diagnostic.help),
+            );
+            continue;
+        }
         let shown = shown(diagnostic, errors.text.len());
         out.to_stderr(|stream| {
             term::emit_to_write_style(stream, &Config::default(), &file, &shown)
@@ -49,6 +64,17 @@ fn show_source(errors: &SourceErrors, out: &Out) {
     if errors.diagnostics.len() > 1 {
         out.error(&summary(errors), "");
     }
+}
+
+/// A line of more bytes is not shown with its mistake.
+const LONGEST_LINE: usize = 300;
+
+/// The bytes of the line in which a place is.
+fn line_length(text: &str, place: usize) -> usize {
+    let bytes = text.as_bytes();
+    let (before, after) = bytes.split_at(place.min(bytes.len()));
+    let is_part = |byte: &&u8| **byte != b'\n';
+    before.iter().rev().take_while(is_part).count() + after.iter().take_while(is_part).count()
 }
 
 fn shown(diagnostic: &crate::error::Diagnostic, end: usize) -> Shown<()> {
@@ -177,6 +203,23 @@ mod tests {
         let text = term::emit_into_string(&Config::default(), &file, &shown).unwrap();
         for part in ["error: ", "a.toml:3:1", "batsh = 32", "^^^^^", "`batch`"] {
             assert!(text.contains(part), "{part} is in\n{text}");
+        }
+    }
+
+    #[test]
+    fn the_length_of_a_line_is_that_between_its_ends() {
+        let text = "ab\ncdef\n\ng";
+        for (place, length) in [
+            (0, 2),
+            (2, 2),
+            (3, 4),
+            (7, 4),
+            (8, 0),
+            (9, 1),
+            (10, 1),
+            (99, 1),
+        ] {
+            assert_eq!(line_length(text, place), length, "{place}");
         }
     }
 

@@ -6,6 +6,7 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::error::Result;
@@ -151,8 +152,30 @@ fn parse(args: &[OsString], color: ColorMode) -> Result<Cli, clap::Error> {
         ColorMode::Always => ColorChoice::Always,
         ColorMode::Never => ColorChoice::Never,
     };
-    let matches = Cli::command().color(color).try_get_matches_from(args)?;
+    let matches = Cli::command()
+        .color(color)
+        .try_get_matches_from(args)
+        .map_err(|error| with_key_meant(error, args))?;
     Cli::from_arg_matches(&matches)
+}
+
+/// Who writes `train --epochs 3` means a key of the configuration.
+fn with_key_meant(mut error: clap::Error, args: &[OsString]) -> clap::Error {
+    let is_train = args.iter().any(|arg| arg == "train");
+    let has_better = error.get(ContextKind::SuggestedArg).is_some();
+    if error.kind() != ErrorKind::UnknownArgument || !is_train || has_better {
+        return error;
+    }
+    let word = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(word)) => word.trim_start_matches('-'),
+        _ => return error,
+    };
+    if let Some(key) = crate::config::key_like(word) {
+        let tip = format!("a value of the configuration is changed with '--set {key}=VALUE'");
+        let tips = ContextValue::StyledStrs(vec![tip.into()]);
+        error.insert(ContextKind::Suggested, tips);
+    }
+    error
 }
 
 /// What the command line says about how to print, before it is known to be right.

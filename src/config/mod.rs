@@ -293,6 +293,24 @@ pub enum Activation {
     Tanh,
 }
 
+pub use sections::unfit_name;
+
+/// The key of the configuration that someone may mean by a word, as `--set` takes it: `train.epochs` for `epoch`.
+pub fn key_like(word: &str) -> Option<String> {
+    let word = word.replace('-', "_");
+    let tables = [
+        ("train.", keys::TRAIN.iter().collect()),
+        ("optimizer.", keys::OPTIMIZER.keys().collect()),
+        ("data.", keys::DATA.iter().collect::<Vec<_>>()),
+    ];
+    let names = tables.iter().flat_map(|(_, keys)| keys.iter());
+    let nearest = suggest::nearest(&word, names.map(|key| key.name))?;
+    let home = tables
+        .iter()
+        .find(|(_, keys)| keys.iter().any(|key| key.name == nearest));
+    home.map(|(table, _)| format!("{table}{nearest}"))
+}
+
 /// Read and check the file at `path`.
 ///
 /// `overrides` are the command line's `--set` texts, `key.path=value`: `train.epochs=3`, `optimizer.kind=adam`. The value is
@@ -374,19 +392,28 @@ fn source_error(name: &str, text: &str, diagnostics: Vec<Diagnostic>) -> Error {
     }))
 }
 
+/// What a configuration is.
+const GIVE: &str =
+    "give the TOML file that describes the network; samples are given with `path` in [data]";
+
 fn too_large(name: &str) -> Error {
     Error::usage(
         format!(
             "{name}: larger than {} KiB, which no configuration is",
             MAX_BYTES >> 10
         ),
-        "give the TOML file that describes the network; samples are given with `path` in [data]",
+        GIVE,
     )
 }
 
 fn not_utf8(name: &str, error: &std::string::FromUtf8Error) -> Error {
+    let bytes = error.as_bytes();
+    let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+    if bytes.contains(&0) && !is_utf16 {
+        return Error::usage(format!("{name}: not a text file"), GIVE);
+    }
     let start = error.utf8_error().valid_up_to();
-    let text = String::from_utf8_lossy(error.as_bytes());
+    let text = String::from_utf8_lossy(bytes);
     let diagnostic = Diagnostic {
         message: "this is not UTF-8 text".to_owned(),
         span: start..start + char::REPLACEMENT_CHARACTER.len_utf8(),

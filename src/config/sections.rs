@@ -54,7 +54,7 @@ fn unfit(c: char) -> bool {
 }
 
 /// Why a name cannot be that of a folder everywhere.
-fn unfit_name(name: &str) -> Option<&'static str> {
+pub fn unfit_name(name: &str) -> Option<&'static str> {
     const LONGEST: usize = 100;
     const TAKEN: [&str; 4] = ["con", "prn", "aux", "nul"];
     let stem = name.split('.').next().unwrap_or("").to_lowercase();

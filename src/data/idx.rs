@@ -168,7 +168,7 @@ fn find(dir: &Path) -> Result<[PathBuf; 4]> {
         return Err(Error::data(
             format!("{}: {what}", dir.display()),
             format!(
-                "name the folder that holds the IDX files: {}",
+                "name the folder that holds the IDX files with --data, or with `path` under [data]: {}",
                 wanted_names()
             ),
         ));
@@ -185,6 +185,7 @@ fn find(dir: &Path) -> Result<[PathBuf; 4]> {
         let role = role(&name).filter(|_| path.is_file());
         match role {
             Some(role) => found[role].push((name, path)),
+            None if path.is_dir() => others.push(format!("{name}/")),
             None => others.push(name),
         }
     }

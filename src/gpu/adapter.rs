@@ -195,7 +195,9 @@ pub(super) fn select(instance: &wgpu::Instance, choice: &Choice) -> Result<wgpu:
             };
             Err(Error::device(
                 wanted,
-                format!("there are {there}. {install}").trim().to_owned(),
+                format!("the adapters of this machine are {there}. {install}")
+                    .trim()
+                    .to_owned(),
             ))
         }
     }

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 /// Whatever the system refuses; the temporary file is removed then.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let temporary = beside(path);
-    let written = fill(&temporary, bytes).and_then(|()| {
+    let written = fill(&temporary, path, bytes).and_then(|()| {
         fs::rename(&temporary, path).map_err(|error| Error::io(path, "rename", error))
     });
     if written.is_err() {
@@ -32,11 +32,12 @@ fn beside(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn fill(path: &Path, bytes: &[u8]) -> Result<()> {
+/// Errors name the file that is wanted: the temporary one is nobody's business.
+fn fill(temporary: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
-        .open(path)
+        .open(temporary)
         .map_err(|error| Error::io(path, "create", error))?;
     file.write_all(bytes)
         .and_then(|()| file.sync_all())
@@ -98,6 +99,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = write(&folder.path().join("no/a.json"), b"x").unwrap_err();
         assert_eq!(error.class(), Class::Storage);
-        assert!(error.to_string().contains("a.json"), "{error}");
+        assert!(error.to_string().contains("no/a.json: "), "{error}");
     }
 }

@@ -28,10 +28,32 @@ impl RunFolder {
     /// never share a folder. It then holds the configuration and empty metrics.
     ///
     /// # Errors
-    /// Whatever the system refuses.
+    /// If `parent` is a file; whatever the system refuses. Then no folder is left.
     pub fn create(parent: &Path, name: &str, config: &Config) -> Result<Self> {
+        if parent.exists() && !parent.is_dir() {
+            return Err(Error::usage(
+                format!(
+                    "{}: a file, where the folder for runs is wanted",
+                    parent.display()
+                ),
+                "choose another folder with --out",
+            ));
+        }
         fs::create_dir_all(parent).map_err(|error| Error::io(parent, "create", error))?;
         let path = claim(parent, name)?;
+        let begun = Self::begin(path.clone(), config);
+        if begun.is_err() {
+            // The first error is the one to tell; a folder without a run in it helps nobody.
+            for name in [CONFIG, METRICS] {
+                let _ = fs::remove_file(path.join(name));
+            }
+            let _ = fs::remove_dir(&path);
+        }
+        begun
+    }
+
+    /// Writes the files that a run begins with.
+    fn begin(path: PathBuf, config: &Config) -> Result<Self> {
         atomic::write(&path.join(CONFIG), config.to_toml().as_bytes())?;
         let metrics = path.join(METRICS);
         atomic::write(&metrics, format!("{COLUMNS}\n").as_bytes())?;
@@ -130,6 +152,7 @@ mod tests {
     use super::super::fabricated::{epoch, outcome, shipped, start};
     use super::*;
     use crate::config;
+    use crate::error::Class;
 
     #[test]
     fn the_second_run_of_a_name_gets_a_number_and_so_does_the_third() {
@@ -140,6 +163,17 @@ mod tests {
             .map(|run| run.path().strip_prefix(&runs).unwrap().to_owned())
             .collect();
         assert_eq!(names, ["digits", "digits-2", "digits-3"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn a_file_in_place_of_the_folder_for_runs_is_told_and_left_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let file = parent.path().join("runs");
+        fs::write(&file, "mine").unwrap();
+        let error = RunFolder::create(&file, "digits", &shipped()).unwrap_err();
+        assert_eq!(error.class(), Class::Usage);
+        assert!(error.to_string().contains("a file"), "{error}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
     }
 
     #[test]

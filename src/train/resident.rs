@@ -29,13 +29,17 @@ pub(super) fn load(config: &Config, path: Option<&Path>) -> Result<Dataset> {
                 "{}: the configuration learns the embedded digits, not files",
                 path.display()
             ),
-            "leave --data out, or write `source = \"idx\"` under [data]",
+            "leave --data out; for files, name a network for them, as in `anygrad train mnist-cnn --data FOLDER`, or write \
+             `source = \"idx\"` under [data]",
         )),
         (DataSource::Idx, Some(path)) => {
             data::idx::load(path, wanted.validation, split, config.seed)
         }
         (DataSource::Idx, None) => Err(Error::usage(
-            format!("{}: it is not said where the IDX files are", config.name),
+            format!(
+                "{}: it is not said where the IDX files are",
+                config.source.name
+            ),
             "give their folder with --data FOLDER, or write `path = \"FOLDER\"` under [data]",
         )),
     }

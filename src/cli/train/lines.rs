@@ -56,6 +56,16 @@ pub(super) fn start(start: &Start, folder: &str) -> Vec<String> {
     lines
 }
 
+/// A batch of more samples than there are is mostly padding.
+pub(super) fn batch_too_large(start: &Start) -> Option<String> {
+    let [samples, ..] = start.samples;
+    (start.batch > samples).then(|| {
+        format!(
+            "the batch is larger than the {samples} training samples; --set train.batch={samples} learns the same in less time"
+        )
+    })
+}
+
 /// The table of layers.
 fn layers(start: &Start) -> Vec<String> {
     let header = ["layer", "kind", "output", "parameters"];
@@ -227,6 +237,15 @@ mod tests {
                 "run folder: runs/digits",
             ]
         );
+    }
+
+    #[test]
+    fn a_batch_larger_than_the_data_is_told() {
+        let mut start = fabricated::start();
+        assert_eq!(batch_too_large(&start), None);
+        start.batch = 1294;
+        let hint = batch_too_large(&start).unwrap_or_default();
+        assert!(hint.contains("--set train.batch=1293"), "{hint}");
     }
 
     #[test]

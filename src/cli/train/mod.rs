@@ -41,7 +41,7 @@ pub(super) struct Options {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
     /// The number all randomness comes from: the same seed gives the same weights
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = seed, allow_negative_numbers = true)]
     seed: Option<u64>,
     /// Begin with these weights instead of random ones
     #[arg(long, value_name = "FILE.safetensors")]
@@ -51,6 +51,11 @@ pub(super) struct Options {
     name: Option<String>,
     #[command(flatten)]
     device: Device,
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    let refused = |_| format!("it must be a whole number from 0 to {}", u64::MAX);
+    text.parse().map_err(refused)
 }
 
 pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
@@ -72,23 +77,21 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
         run: None,
         pace: Pace::new(Instant::now()),
     };
-    let outcome = match train::train(&request, &mut |event| session.observe(event)) {
-        Ok(outcome) => outcome,
-        Err(error) => {
-            out.end_bar();
-            if let Some(run) = &session.run {
-                let folder = format::clean(run.folder.path().display());
-                out.warn(&format!(
-                    "the run did not finish; what there is of it is in {folder}"
-                ));
-            }
-            return Err(error);
-        }
-    };
+    let trained = train::train(&request, &mut |event| session.observe(event));
     out.end_bar();
-    let Run { start, mut folder } = session.run.expect("a training tells its start");
-    let summary = folder.finish(&start, &outcome)?;
-    tell_end(&summary, folder.path(), out)
+    let finished = trained.and_then(|outcome| {
+        let run = session.run.as_mut().expect("a training tells its start");
+        run.folder.finish(&run.start, &outcome)
+    });
+    if let (Err(_), Some(run)) = (&finished, &session.run) {
+        let folder = format::clean(run.folder.path().display());
+        out.warn(&format!(
+            "the run did not finish; what there is of it is in {folder}"
+        ));
+    }
+    let summary = finished?;
+    let run = session.run.expect("a training tells its start");
+    tell_end(&summary, run.folder.path(), out)
 }
 
 fn tell_end(summary: &Summary, folder: &Path, out: &Out) -> Result<()> {
@@ -107,6 +110,13 @@ fn tell_end(summary: &Summary, folder: &Path, out: &Out) -> Result<()> {
 fn configuration(options: &Options) -> Result<Config> {
     let mut sets = options.sets.clone();
     if let Some(name) = &options.name {
+        if let Some(reason) = config::unfit_name(name) {
+            let shown: String = format::clean(name).chars().take(40).collect();
+            return Err(Error::usage(
+                format!("--name {reason}, but is {shown:?}"),
+                "it names the folder of the run: letters, digits, `-`, `_` and `.` are safe",
+            ));
+        }
         sets.push(format!("name={}", toml::Value::from(name.as_str())));
     }
     let mut config = match &options.config {
@@ -199,21 +209,24 @@ impl Session<'_> {
         self.out.end_bar();
         // Made only now, so that a mistake in configuration or data leaves no folder behind.
         let folder = RunFolder::create(self.parent, &start.name, self.config)?;
-        self.out
-            .object(&objects::Start::new(start, folder.path()))?;
-        let shown = format::clean(folder.path().display());
+        let path = folder.path().to_owned();
+        self.run = Some(Run {
+            start: start.clone(),
+            folder,
+        });
+        self.out.object(&objects::Start::new(start, &path))?;
+        let shown = format::clean(path.display());
         self.out.prose(&lines::start(start, &shown))?;
         if start.adapter.is_software() {
             self.out.hint("hint:", SLOW);
+        }
+        if let Some(hint) = lines::batch_too_large(start) {
+            self.out.hint("hint:", &hint);
         }
         self.out.line("")?;
         self.out.begin_bar(start.steps);
         self.out
             .bar(lines::epoch_of(1, lines::epochs(start)), 0, &[]);
-        self.run = Some(Run {
-            start: start.clone(),
-            folder,
-        });
         self.pace = Pace::new(Instant::now());
         Ok(())
     }
@@ -320,7 +333,7 @@ mod tests {
         options.name = Some("../up".to_owned());
         let error = configuration(&options).unwrap_err();
         assert_eq!(error.class(), Class::Usage);
-        assert!(error.to_string().contains("`name`"), "{error}");
+        assert!(error.to_string().starts_with("--name "), "{error}");
     }
 
     #[test]
