@@ -52,7 +52,8 @@ fn assert_has(value: &Value, wanted: &[&str]) {
 fn assert_scores(value: &Value) {
     assert_eq!(
         keys(value).into_iter().collect::<BTreeSet<_>>(),
-        BTreeSet::from(["accuracy", "loss"])
+        BTreeSet::from(["accuracy", "loss"]),
+        "the keys of scores"
     );
     let accuracy = value["accuracy"].as_f64().unwrap();
     assert!((0.0..=1.0).contains(&accuracy), "{value}");
