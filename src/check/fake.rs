@@ -20,6 +20,10 @@ enum Fault {
     ChangesInput,
     /// The second run differs in the last bit of one element.
     Nondeterministic,
+    /// What lies beyond the last element is neither left alone nor zero.
+    DirtyPadding,
+    /// An invocation reaches outside of an array.
+    Outside,
     /// Too few words.
     Short,
     /// The run is refused.
@@ -69,11 +73,15 @@ impl Runner for FakeRunner {
             Fault::OneNan => outputs[0][last / 2] = f32::NAN.to_bits(),
             Fault::ChangesInput => inputs_after[0][0] ^= 1,
             Fault::Nondeterministic => outputs[0][last] ^= self.runs & 1,
+            Fault::DirtyPadding => outputs[0]
+                .iter_mut()
+                .skip(last + 1)
+                .for_each(|word| *word = 1),
             Fault::Short => {
                 outputs[0].pop();
             }
             Fault::Refuses => return Err(Error::device("the device is lost", "")),
-            Fault::None => {}
+            Fault::None | Fault::Outside => {}
         }
         for (input, output) in case::updates(node) {
             inputs_after[input].clone_from(&outputs[output]);
@@ -81,6 +89,7 @@ impl Runner for FakeRunner {
         Ok(NodeRun {
             outputs,
             inputs_after,
+            watched: [u32::from(self.fault == Fault::Outside), 0],
         })
     }
 }
@@ -119,6 +128,7 @@ fn every_broken_runner_is_refused_for_the_right_reason() {
         (Fault::OneNan, "is NaN at element"),
         (Fault::ChangesInput, "is changed by the run"),
         (Fault::Nondeterministic, "differs between two runs"),
+        (Fault::Outside, "1 invocations reach outside"),
         (Fault::Short, "bytes instead of"),
         (Fault::Refuses, "the device is lost"),
     ] {
@@ -147,6 +157,22 @@ fn an_output_that_is_not_written_differs_between_runs_too() {
         failures
             .iter()
             .any(|f| f.contains("differs between two runs")),
+        "{failures:?}"
+    );
+}
+
+#[test]
+fn padding_that_is_not_zero_is_refused_wherever_there_is_padding() {
+    let report = prove("add", Fault::DirtyPadding);
+    let failures: Vec<&str> = report.failures().collect();
+    let padded = (ops::add::cases().iter())
+        .filter(|case| !case.inputs[0].tensor.elements().is_multiple_of(4))
+        .count();
+    assert_eq!(failures.len(), padded, "{failures:?}");
+    assert!(
+        failures
+            .iter()
+            .all(|f| f.contains("beyond its last element")),
         "{failures:?}"
     );
 }

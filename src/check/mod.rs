@@ -28,7 +28,7 @@ pub use prove::{OpReport, Row, prove_all, prove_op};
 pub use sabotage::{SabotageReport, sabotage_op};
 
 /// The 32-bit words of a tensor's storage: as many as [`crate::graph::DType::storage_bytes`] says, those beyond the last element
-/// zero.
+/// zero, or in the inputs of a proof a filler.
 pub type Words = Vec<u32>;
 
 /// What one run of a node left in storage.
@@ -38,6 +38,8 @@ pub struct NodeRun {
     pub outputs: Vec<Words>,
     /// All inputs, read again after the run.
     pub inputs_after: Vec<Words>,
+    /// Invocations that reached outside of an array, and that looped longer than the op says, where the runner watches for it.
+    pub watched: [u32; 2],
 }
 
 /// Runs single nodes on an adapter.

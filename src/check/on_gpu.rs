@@ -63,6 +63,7 @@ impl Runner for OnGpu<'_> {
                 .iter()
                 .map(|&v| executor.read(self.gpu, v))
                 .collect::<Result<_>>()?,
+            watched: executor.watched(self.gpu)?,
         })
     }
 }

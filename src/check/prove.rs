@@ -11,6 +11,10 @@ use crate::ops::{self, Definition};
 /// different, so that an element which is not written is seen in either run and between them.
 const POISONS: [u32; 2] = [0xffff_ffff, 0x7fc0_0000];
 
+/// What lies beyond the last element of an input: as a float 123.456, as an integer beyond any index. In training it is whatever
+/// was there before; a kernel's results must not depend on it.
+const PADDING: u32 = 0x42f6_e979;
+
 /// What was found of one op.
 #[derive(Clone, Debug)]
 pub struct OpReport {
@@ -127,7 +131,9 @@ fn try_experiment(experiment: &Experiment, runner: &mut dyn Runner) -> (f64, Vec
         .inputs
         .iter()
         .zip(&experiment.types)
-        .map(|(input, tensor)| words::pack(input, tensor.dtype))
+        .map(|(input, tensor)| {
+            words::padded_with(words::pack(input, tensor.dtype), tensor, PADDING)
+        })
         .collect();
     let mut run = |poison| {
         runner.run_node(
@@ -166,6 +172,21 @@ fn try_experiment(experiment: &Experiment, runner: &mut dyn Runner) -> (f64, Vec
         if bytes(&first) != bytes(&second) {
             failures.push(format!("output {i} {tensor} differs between two runs"));
         }
+        let update = experiment
+            .updates
+            .iter()
+            .find(|&&(_, updated)| updated == i);
+        for (run, poison) in [(&first, POISONS[0]), (&second, POISONS[1])] {
+            let before = match update {
+                Some(&(input, _)) => inputs[input].clone(),
+                None => vec![poison; run.outputs[i].len()],
+            };
+            if let Some((word, content)) = words::dirty_padding(&run.outputs[i], &before, tensor) {
+                failures.push(format!(
+                    "output {i} {tensor} has {content:#010x} in word {word}, beyond its last element: zeros belong there"
+                ));
+            }
+        }
     }
     for (i, tensor) in experiment.types.iter().enumerate() {
         let update = experiment.updates.iter().find(|(input, _)| *input == i);
@@ -181,6 +202,13 @@ fn try_experiment(experiment: &Experiment, runner: &mut dyn Runner) -> (f64, Vec
                 _ => {}
             }
         }
+    }
+    if let Some([outside, long]) = [first.watched, second.watched].into_iter().max()
+        && outside + long > 0
+    {
+        failures.push(format!(
+            "{outside} invocations reach outside of an array, and {long} loop longer than the op says"
+        ));
     }
     failures.dedup();
     (worst, failures)

@@ -43,6 +43,27 @@ pub fn element_bytes(words: &[u32], tensor: &TensorType) -> Vec<u8> {
         .collect()
 }
 
+/// The words of a tensor's storage with `filler` in place of the zeros beyond the last element.
+pub fn padded_with(mut words: Words, tensor: &TensorType, filler: u32) -> Words {
+    let elements = element_bytes(&words, tensor).len();
+    for (i, word) in words.iter_mut().enumerate() {
+        let kept = match elements.saturating_sub(4 * i) {
+            0 => 0,
+            bytes @ 1..4 => (1 << (8 * bytes)) - 1,
+            _ => u32::MAX,
+        };
+        *word = (*word & kept) | (filler & !kept);
+    }
+    words
+}
+
+/// The first word beyond the last element that is neither zero nor what was there before: `(word, content)`.
+pub fn dirty_padding(after: &[u32], before: &[u32], tensor: &TensorType) -> Option<(usize, u32)> {
+    let first = element_bytes(after, tensor).len().div_ceil(4);
+    let mut beyond = after.iter().zip(before).enumerate().skip(first);
+    beyond.find_map(|(i, (&after, &before))| (after != 0 && after != before).then_some((i, after)))
+}
+
 /// The numbers as a tensor of this element type holds them.
 pub fn rounded(array: &Array, dtype: DType) -> Array {
     match dtype {
@@ -87,6 +108,28 @@ mod tests {
         assert_eq!(words, [0xff03_0201, 7, 0, 0]);
         assert_eq!(unpack(&words, &tensor), array);
         assert_eq!(element_bytes(&words, &tensor), [1, 2, 3, 255, 7]);
+    }
+
+    #[test]
+    fn padding_is_what_lies_beyond_the_last_element() {
+        let filled =
+            |tensor: &TensorType, words: &[u32]| padded_with(words.to_vec(), tensor, 0xaabb_ccdd);
+        assert_eq!(
+            filled(&TensorType::u32([3]), &[1, 2, 3, 0]),
+            [1, 2, 3, 0xaabb_ccdd]
+        );
+        assert_eq!(
+            filled(&TensorType::u8([5]), &[0x0403_0201, 5, 0, 0]),
+            [0x0403_0201, 0xaabb_cc05, 0xaabb_ccdd, 0xaabb_ccdd]
+        );
+        assert_eq!(filled(&TensorType::f32([4]), &[1, 2, 3, 4]), [1, 2, 3, 4]);
+
+        let tensor = TensorType::f32([2]);
+        let dirty = |after: [u32; 4]| dirty_padding(&after, &[0, 0, 7, 8], &tensor);
+        assert_eq!(dirty([1, 2, 7, 8]), None, "as before");
+        assert_eq!(dirty([1, 2, 0, 0]), None, "zeros");
+        assert_eq!(dirty([1, 2, 7, 9]), Some((3, 9)));
+        assert_eq!(dirty([1, 2, 8, 8]), Some((2, 8)));
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub enum Trust {
     Trusted,
     /// With index clamps and loop counters; slower.
     Checked,
+    /// Checked, and the kernels find out themselves whether they reach outside of an array or loop too long: for proofs.
+    Watched,
 }
 
 /// An adapter opened for work.

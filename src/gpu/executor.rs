@@ -1,12 +1,13 @@
 //! A plan brought to a device: pipelines and bind groups made once, replayed every step.
 
-use super::device::Gpu;
+use super::device::{Gpu, Trust};
 use super::memory::{Memory, STORAGE};
 use super::pipelines::{Pipeline, Pipelines};
 use super::readback::{self, Readback};
 use crate::error::Result;
 use crate::graph::Value;
-use crate::plan::Plan;
+use crate::plan::{Plan, Region};
+use crate::wgsl;
 
 /// One kernel launch, ready to be encoded.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub struct Executor {
     buffers: Vec<wgpu::Buffer>,
     pipelines: Vec<wgpu::ComputePipeline>,
     launches: Vec<Launch>,
+    /// Where [`Trust::Watched`] kernels report.
+    watch: Option<Region>,
 }
 
 /// Pipelines shared by the executors of one device.
@@ -42,6 +45,18 @@ impl Executor {
                 None => gpu.create_buffer("working memory", buffer.bytes, STORAGE)?,
             });
         }
+        let watch = match gpu.trust {
+            Trust::Trusted | Trust::Checked => None,
+            Trust::Watched => {
+                let bytes = wgsl::WATCH_WORDS * 4;
+                buffers.push(gpu.create_buffer("watch", bytes, STORAGE)?);
+                Some(Region {
+                    buffer: buffers.len() - 1,
+                    offset: 0,
+                    bytes,
+                })
+            }
+        };
         let mut pipelines: Vec<wgpu::ComputePipeline> = Vec::new();
         let mut launches = Vec::with_capacity(plan.kernels.len());
         for kernel in &plan.kernels {
@@ -50,9 +65,11 @@ impl Executor {
             let entries: Vec<wgpu::BindGroupEntry<'_>> = kernel
                 .bindings
                 .iter()
-                .enumerate()
-                .map(|(binding, (region, _))| wgpu::BindGroupEntry {
-                    binding: u32::try_from(binding).expect("a handful of bindings"),
+                .zip(0..)
+                .map(|((region, _), binding)| (region, binding))
+                .chain(watch.iter().map(|region| (region, wgsl::WATCH_BINDING)))
+                .map(|(region, binding)| wgpu::BindGroupEntry {
+                    binding,
                     resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
                         buffer: &buffers[region.buffer],
                         offset: region.offset as u64,
@@ -87,6 +104,7 @@ impl Executor {
             buffers,
             pipelines,
             launches,
+            watch,
         })
     }
 
@@ -125,6 +143,26 @@ impl Executor {
             region.offset,
             region.bytes,
         )
+    }
+
+    /// What the kernels of a [`Trust::Watched`] device have found, after everything submitted is done: how many invocations
+    /// reached outside of an array, and how many looped longer than their plan says. Both are 0 on other devices.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn watched(&self, gpu: &Gpu) -> Result<[u32; wgsl::WATCH_WORDS]> {
+        let mut counts = [0; wgsl::WATCH_WORDS];
+        if let Some(Region {
+            buffer,
+            offset,
+            bytes,
+        }) = self.watch
+        {
+            let words = readback::read_now(gpu, &self.buffers[buffer], offset, bytes)?;
+            // A buffer is read in units of 16 bytes.
+            counts.copy_from_slice(&words[..wgsl::WATCH_WORDS]);
+        }
+        Ok(counts)
     }
 
     /// Runs the plan `steps` times in one submission, then starts a copy of the named persistent buffers to the host.

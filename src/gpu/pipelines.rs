@@ -38,7 +38,10 @@ pub(super) struct Pipelines {
 impl Pipelines {
     /// The pipeline of a kernel, compiled if it is new.
     pub(super) fn get(&mut self, gpu: &Gpu, kernel: &Kernel) -> Result<Pipeline> {
-        let text = wgsl::specialise(ops::shader(kernel.shader), &kernel.constants);
+        let mut text = wgsl::specialise(ops::shader(kernel.shader), &kernel.constants);
+        if gpu.trust == Trust::Watched {
+            text = wgsl::watched(&text, kernel.loop_trips);
+        }
         let key = (text, kernel.entry);
         if let Some(pipeline) = self.compiled.get(&key) {
             return Ok(pipeline.clone());
@@ -73,7 +76,7 @@ fn compile(gpu: &Gpu, kernel: &Kernel, text: &str) -> Result<Pipeline> {
     };
     let module = match gpu.trust {
         Trust::Trusted => trusted::shader_module(&gpu.device, descriptor),
-        Trust::Checked => gpu.device.create_shader_module(descriptor),
+        Trust::Checked | Trust::Watched => gpu.device.create_shader_module(descriptor),
     };
     let pipeline = gpu
         .device

@@ -1,8 +1,8 @@
 //! The one place with `unsafe`: shader modules without run-time checks, and a word in the environment of drivers.
 //!
 //! wgpu's checks (index clamps, loop counters) keep drivers from unrolling loops over private arrays, which costs these kernels
-//! a factor of three to eight. The kernels guard their own indices; tests run every one of them with the checks and without, and
-//! compare the results.
+//! a factor of three to eight. The kernels guard their own indices; tests run every one of them with the checks and without,
+//! compare the results, and ask each access whether it lies inside (`wgsl::watched`).
 #![expect(
     unsafe_code,
     reason = "wgpu and the standard library mark these calls as unsafe"
@@ -21,8 +21,8 @@ pub(super) fn shader_module(
     descriptor: wgpu::ShaderModuleDescriptor<'_>,
 ) -> wgpu::ShaderModule {
     // SAFETY: the text comes from this crate's own `shaders/`, never from outside. Every access of every kernel lies inside its
-    // binding (explicit guards or clamped indices), and every loop ends: both are exercised by the proofs of all kernels over
-    // generated shapes, with wgpu's checks on and off.
+    // binding (explicit guards or clamped indices), and every loop ends: the proofs run all kernels over the shapes of their
+    // cases with every index compared with the length of its array and every loop iteration counted.
     unsafe {
         device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
     }

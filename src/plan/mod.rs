@@ -68,6 +68,8 @@ pub struct Kernel {
     pub bindings: Vec<(Region, Access)>,
     /// Invocations wanted.
     pub invocations: usize,
+    /// An upper bound of the loop iterations of one invocation.
+    pub loop_trips: usize,
     /// Floating-point operations.
     pub flops: u64,
 }
@@ -147,6 +149,7 @@ impl Plan {
                 constants: dispatch.constants.clone(),
                 bindings,
                 invocations: dispatch.invocations,
+                loop_trips: dispatch.loop_trips,
                 flops: dispatch.flops,
             });
         }

@@ -4,10 +4,14 @@
 //! `shaders/lib/name.wgsl` (once per file), and a module-level line `const NAME: type = value;` gets the value that a kernel's
 //! plan asks for. Invariant: what leaves this room is text that naga accepts, or a bug of the project.
 
+mod watch;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::graph::Constant;
+
+pub use watch::{WATCH_BINDING, WATCH_WORDS, watched};
 
 macro_rules! fragments {
     ($($name:ident),* $(,)?) => {
