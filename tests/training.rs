@@ -402,7 +402,7 @@ fn a_loss_that_is_not_finite_stops_the_training_and_names_the_step() {
 }
 
 #[test]
-fn a_weight_that_is_no_number_is_not_hidden_by_a_relu() {
+fn an_activation_that_is_no_number_is_not_hidden_by_a_relu() {
     if common::gpu(Trust::Trusted).is_none() {
         return;
     }
@@ -410,10 +410,11 @@ fn a_weight_that_is_no_number_is_not_hidden_by_a_relu() {
     let dataset = random_dataset();
     let network = Network::new(&config, dataset.sample_shape, 4).unwrap();
     let mut slab = network.initial(7);
-    // The bias of a channel of the first convolution, which a ReLU follows.
-    let bias = &network.parameters[1];
-    assert_eq!(bias.name, "conv1.bias");
-    slab[bias.offset + 3] = f32::NAN;
+    // In one of the 8 channels of the first convolution, which a ReLU follows, bright pixels give inf − inf.
+    let weight = &network.parameters[0];
+    assert_eq!(weight.name, "conv1.weight");
+    slab[weight.offset + 3] = 3e38;
+    slab[weight.offset + 8 + 3] = -3e38;
     let bytes = Weights::from_slab(&network, &slab).to_bytes().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("broken.safetensors");
@@ -437,6 +438,7 @@ fn an_update_that_breaks_the_weights_in_the_last_step_is_an_error() {
     config.train.length = config::Length::Steps(1);
     let mut dataset = random_dataset();
     dataset.parts.validation = 30..30;
+    dataset.parts.test = 41..41;
     let error = train_on(&request(config, Trust::Trusted), &dataset, &mut |_| Ok(())).unwrap_err();
     assert!(
         error.to_string().contains("not finite after the last step"),
