@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use crate::common;
 
+mod failures;
 mod readme;
 mod runs;
 

@@ -6,7 +6,7 @@ use super::limits::{Demand, Fitting, binding_limit};
 use super::session::{Evaluator, Session};
 use super::step::{self, Pass, Resident};
 use super::{Model, Scores, Trained, Weights, resident};
-use crate::config::Loss;
+use crate::config::{Config, Loss};
 use crate::data::{Dataset, image_file};
 use crate::error::{Error, Result};
 use crate::gpu::{Choice, Executor, Gpu, Trust};
@@ -80,7 +80,7 @@ pub fn evaluate(
     } = trained;
     let dataset = resident::load(config, data)?;
     refuse_other_data(model, &dataset)?;
-    let network = Network::new(config, model.sample_shape, model.classes.len())?;
+    let network = network_of_run(config, model)?;
     let slab = slab_of_run(weights, &network)?;
     let data = resident::resident(&dataset, model)?;
     let pass = Pass {
@@ -137,12 +137,26 @@ pub fn evaluate(
     })
 }
 
+/// What to do about files of a run that contradict each other.
+const BELONG: &str = "config.toml, model.json and weights.safetensors belong together: restore what was changed, or train again";
+
+/// The network of a run, whose configuration is no longer the user's to mend.
+fn network_of_run(config: &Config, model: &Model) -> Result<Network> {
+    Network::new(config, model.sample_shape, model.classes.len()).map_err(|error| match error {
+        Error::Source(mistakes) => Error::data(
+            format!("the run's configuration does not fit its model.json: {mistakes}"),
+            BELONG,
+        ),
+        other => other,
+    })
+}
+
 /// The slab of a run's weights.
 fn slab_of_run(weights: &Weights, network: &Network) -> Result<Vec<f32>> {
     weights.to_slab(network).map_err(|differences| {
         Error::data(
             format!("weights.safetensors of the run does not fit its configuration: {differences}"),
-            "config.toml, model.json and weights.safetensors belong together: restore what was changed, or train again",
+            BELONG,
         )
     })
 }
@@ -211,7 +225,7 @@ pub fn predict(
         model,
         weights,
     } = trained;
-    let network = Network::new(config, model.sample_shape, model.classes.len())?;
+    let network = network_of_run(config, model)?;
     let slab = slab_of_run(weights, &network)?;
     let mut data = Resident {
         samples: files.len().clamp(1, PREDICT_BATCH),
