@@ -71,6 +71,7 @@ impl Numbers {
                 })
                 .collect(),
             Domain::Distinct => self.distinct(count),
+            Domain::Tied => (0..count).map(|_| f64::from(self.below(3)) - 1.0).collect(),
             Domain::Positive => (0..count).map(|_| self.positive()).collect(),
             Domain::Weights => self.weights(count),
             Domain::Below(n) => (0..count).map(|_| f64::from(self.below(*n))).collect(),
@@ -143,6 +144,11 @@ mod tests {
         for count in [1, 2, 5, 100, 3000] {
             let away = draw(&Domain::AwayFromZero, count);
             assert!(away.iter().all(|x| x.abs() >= 0.05), "away from zero");
+            let tied = draw(&Domain::Tied, count);
+            assert!(
+                tied.iter().all(|x| [-1.0, 0.0, 1.0].contains(x)),
+                "tied: {tied:?}"
+            );
             let positive = draw(&Domain::Positive, count);
             assert!(
                 positive.iter().all(|x| (0.0999..=1.0).contains(x)),

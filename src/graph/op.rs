@@ -227,6 +227,8 @@ pub enum Domain {
     AwayFromZero,
     /// All different and at least 0.01 apart: for maxima, whose gradient jumps at ties.
     Distinct,
+    /// -1, 0 or 1: maxima with many ties. No finite difference is taken there.
+    Tied,
     /// Uniform in 0.1 to 1: weights, variances.
     Positive,
     /// Sample weights: some exactly zero, the rest uniform in 0.1 to 1.

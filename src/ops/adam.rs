@@ -163,11 +163,17 @@ pub fn cases() -> Vec<Case> {
         )
     };
     let mut cases = Vec::new();
-    for size in [1, 3, 64, 257, 260, 10_007, 10_048] {
+    for size in [1, 3, 64, 257, 260, 10_006, 10_048] {
         cases.push(case(adam, size, 0));
         cases.push(case(adamw, size, 7));
     }
     // The steps lie on both sides of where the series of 1 - exp(x) ends.
+    // Where the parameters are zero, what is left is the step itself.
+    for betas in [[0.61, 0.9], [0.9, 0.61]] {
+        let mut case = case(Adam { betas, ..adam }, 67, 0);
+        case.inputs[0].domain = Domain::Given(vec![0.0; 67]);
+        cases.push(case);
+    }
     for op in [adam, adamw, decayed, forgetful, long] {
         for step in [0, 1, 3, 4, 499, 500, 4999, 20_000, 16_777_217, u32::MAX] {
             cases.push(case(op, 67, step));

@@ -84,7 +84,8 @@ impl Op for Advance {
     }
 }
 
-/// First, middle, last whole and last partial batches; a ring of one entry, one gone round, and a long one.
+/// First, middle, last whole and last partial batches, and a position beyond the end; a ring of one entry, one gone round, and a
+/// long one.
 pub fn cases() -> Vec<Case> {
     // Samples, batch, entries, (step, epoch, position).
     let list: &[(usize, usize, usize, [u32; 3])] = &[
@@ -93,6 +94,8 @@ pub fn cases() -> Vec<Case> {
         (13, 4, 5, [6, 1, 8]),
         (13, 4, 5, [7, 1, 12]),
         (12, 4, 7, [700, 233, 8]),
+        (12, 4, 7, [701, 233, 12]),
+        (13, 4, 5, [8, 1, 20]),
         (5, 64, 3, [2, 2, 0]),
         (60_000, 128, 2503, [2_000_000_011, 4264, 59_904]),
         (60_000, 1, 64, [63, 0, 59_998]),

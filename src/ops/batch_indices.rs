@@ -88,9 +88,14 @@ impl Op for BatchIndices {
 /// position at and beyond the end.
 pub fn cases() -> Vec<Case> {
     // Part, batch, and places as (epoch, position).
-    let list: [(_, _, &[(u32, u32)]); 8] = [
+    let list: [(_, _, &[(u32, u32)]); 12] = [
         (0..1, 1, &[(0, 0), (3, 0)]),
         (0..1, 7, &[(2, 0)]),
+        // About the powers of four, where the domain of the permutation grows.
+        (4..6, 3, &[(0, 0), (1, 0)]),
+        (0..4, 4, &[(0, 0), (5, 0)]),
+        (3..19, 16, &[(0, 0)]),
+        (0..17, 17, &[(1, 0)]),
         (5..18, 1, &[(0, 0), (7, 12)]),
         (5..18, 4, &[(0, 0), (1, 8), (1, 12)]),
         (3..100, 65, &[(0, 0), (4, 65), (4, 97)]),

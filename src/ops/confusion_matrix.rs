@@ -64,7 +64,8 @@ impl Op for ConfusionMatrix {
     }
 }
 
-/// One row and many, one class and many, many rows to one count; equal logits, of which the first counts.
+/// One row and many, one class and many, many rows to one count; equal logits, of which the first counts; a label beyond the
+/// classes.
 pub fn cases() -> Vec<Case> {
     let list = [
         [1, 2],
@@ -96,7 +97,7 @@ pub fn cases() -> Vec<Case> {
         vec![
             CaseInput::below([3, 3], 1000),
             CaseInput::floats([3, 3], Domain::Given(ties)),
-            CaseInput::words(&[0, 2, 0]),
+            CaseInput::words(&[0, 2, 7]),
             CaseInput::floats([3], Domain::Positive),
         ],
     ));

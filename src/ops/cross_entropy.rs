@@ -121,7 +121,8 @@ impl Op for CrossEntropy {
     }
 }
 
-/// One row and many, two classes and many, without, with some and with nothing but smoothing; logits whose exponentials overflow.
+/// One row and many, two classes and many, without, with some and with nothing but smoothing; logits whose exponentials overflow,
+/// and whose sum does; labels beyond the classes; padding that is no number.
 pub fn cases() -> Vec<Case> {
     let list: &[([usize; 2], f32)] = &[
         ([1, 2], 0.0),
@@ -155,17 +156,34 @@ pub fn cases() -> Vec<Case> {
             )
         })
         .collect();
-    let far = vec![1000.0, 999.0, -1000.0, 200.0, -300.0, 201.5];
-    cases.push(Case::new(
-        CrossEntropy::Forward {
-            label_smoothing: 0.0,
-        },
-        vec![
-            CaseInput::floats([2, 3], Domain::Given(far)),
-            CaseInput::words(&[1, 0]),
-            CaseInput::floats([2], Domain::Positive),
-        ],
-    ));
+    let mut given = |label_smoothing, logits: CaseInput, labels: &[u32], weights: Domain| {
+        cases.push(Case::new(
+            CrossEntropy::Forward { label_smoothing },
+            vec![
+                logits,
+                CaseInput::words(labels),
+                CaseInput::floats([labels.len()], weights),
+            ],
+        ));
+    };
+    for label_smoothing in [0.0, 0.1] {
+        let labels = [1, 0, 2, 9, 1, u32::MAX, 0];
+        given(label_smoothing, rowwise::far(), &labels, Domain::Positive);
+        let padded = [[0.5, -1.0], [f64::NAN, f64::INFINITY], [2.0, 0.0]];
+        given(
+            label_smoothing,
+            CaseInput::floats([3, 2], Domain::Given(padded.concat())),
+            &[1, 0, 1],
+            Domain::Given(vec![0.5, 0.0, 1.0]),
+        );
+    }
+    let hopeless = [[-3e38, -3e38, 1.0], [0.5, -1.0, 0.0]];
+    given(
+        0.0,
+        CaseInput::floats([2, 3], Domain::Given(hopeless.concat())),
+        &[2, 0],
+        Domain::Positive,
+    );
     cases
 }
 

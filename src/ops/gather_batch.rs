@@ -219,7 +219,8 @@ impl Op for GatherBatch {
     }
 }
 
-/// Samples of one element, of odd sizes and of whole words; one to four channels, with and without normalisation; repeated rows.
+/// Samples of one element, of odd sizes and of whole words; one to four channels, with and without normalisation; repeated rows,
+/// and some beyond the data set; more workgroups than fit along one axis of a grid.
 pub fn cases() -> Vec<Case> {
     // Extents of the data set, rows of a batch.
     let list: &[(&[usize], usize)] = &[
@@ -240,7 +241,11 @@ pub fn cases() -> Vec<Case> {
         let samples = u32::try_from(dims[0]).expect("cases are small");
         let rows: Vec<u32> = (0u32..)
             .take(batch)
-            .map(|r| (r * 7 + samples - 1) % samples)
+            .map(|r| match r {
+                2 => samples,
+                3 => u32::MAX,
+                _ => (r * 7 + samples - 1) % samples,
+            })
             .collect();
         let mut add = |op: GatherBatch, domain: Domain| {
             let tensor = TensorType {
@@ -282,6 +287,14 @@ pub fn cases() -> Vec<Case> {
             );
         }
     }
+    // 64 invocations to a workgroup, 65,535 workgroups along an axis.
+    cases.push(Case::new(
+        GatherBatch::Words,
+        vec![
+            CaseInput::below([3, 70_001], 1 << 20),
+            CaseInput::below([60], 3),
+        ],
+    ));
     cases
 }
 

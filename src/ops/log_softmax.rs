@@ -1,9 +1,7 @@
 //! `y = x − log Σ exp(x)` over the innermost axis.
 
 use super::rowwise;
-use crate::graph::{
-    Array, Case, CaseInput, Domain, Gradient, Lowering, Op, ShapeError, Tape, TensorType,
-};
+use crate::graph::{Array, Case, CaseInput, Gradient, Lowering, Op, ShapeError, Tape, TensorType};
 use crate::reference;
 
 /// Logarithm of [`softmax`](super::softmax) over the innermost axis.
@@ -55,14 +53,10 @@ impl Op for LogSoftmax {
 
 /// One row and many, few columns and many, all leading axes; numbers whose exponentials overflow.
 pub fn cases() -> Vec<Case> {
-    let far = vec![1000.0, 999.0, -1000.0, 200.0, -300.0, 201.5];
     let mut cases: Vec<Case> = rowwise::SHAPES
         .iter()
         .map(|dims| Case::new(LogSoftmax::Forward, vec![CaseInput::normal(dims.to_vec())]))
         .collect();
-    cases.push(Case::new(
-        LogSoftmax::Forward,
-        vec![CaseInput::floats([2, 3], Domain::Given(far))],
-    ));
+    cases.push(Case::new(LogSoftmax::Forward, vec![rowwise::far()]));
     cases
 }

@@ -204,6 +204,8 @@ pub fn cases() -> Vec<Case> {
         [64, 64, 1028],
         [189, 188, 36],
         [17, 4, 40_003],
+        [12, 20, 1100],
+        [172, 196, 12],
     ];
     let mut cases = Vec::new();
     for [m, n, k] in extents {

@@ -112,7 +112,7 @@ impl Op for MaxPool2d {
     }
 }
 
-/// All kinds of windows, with and without dilation; channels with and without `vec4`s.
+/// All kinds of windows, with and without dilation; channels with and without `vec4`s; equal pixels, of which the first counts.
 pub fn cases() -> Vec<Case> {
     let dilated = |kernel: [usize; 2], stride: [usize; 2], padding, dilation| Window {
         kernel,
@@ -123,11 +123,19 @@ pub fn cases() -> Vec<Case> {
     let mut list = pooling::cases();
     list.push(([2, 9, 8, 3], dilated([3, 2], [1, 2], [2, 1], [2, 3])));
     list.push(([2, 10, 9, 4], dilated([2, 3], [2, 1], [1, 0], [3, 2])));
-    list.into_iter()
-        .map(|(shape, window)| {
+    list.push(([2, 7, 9, 5], dilated([2, 2], [1, 1], [1, 1], [1, 3])));
+    let distinct = list.into_iter().map(|case| (case, Domain::Distinct));
+    let tied = [
+        ([2, 7, 9, 3], dilated([3, 2], [2, 1], [1, 1], [1, 1])),
+        ([2, 9, 7, 4], dilated([2, 3], [1, 2], [1, 1], [1, 1])),
+    ]
+    .map(|case| (case, Domain::Tied));
+    distinct
+        .chain(tied)
+        .map(|((shape, window), domain)| {
             Case::new(
                 MaxPool2d::Forward { window },
-                vec![CaseInput::floats(shape, Domain::Distinct)],
+                vec![CaseInput::floats(shape, domain)],
             )
         })
         .collect()

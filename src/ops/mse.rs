@@ -92,7 +92,7 @@ impl Op for Mse {
     }
 }
 
-/// One row and many, one column and many.
+/// One row and many, one column and many; padding that is no number.
 pub fn cases() -> Vec<Case> {
     let list = [
         [1, 1],
@@ -103,7 +103,8 @@ pub fn cases() -> Vec<Case> {
         [3, 1031],
         [1009, 11],
     ];
-    list.into_iter()
+    let mut cases: Vec<Case> = list
+        .into_iter()
         .map(|[rows, columns]| {
             // A single row would vanish if its weight were 0.
             let weights = if rows == 1 {
@@ -120,7 +121,17 @@ pub fn cases() -> Vec<Case> {
                 ],
             )
         })
-        .collect()
+        .collect();
+    let padded = [[0.5, -1.0], [f64::NAN, f64::INFINITY], [2.0, 0.0]];
+    cases.push(Case::new(
+        Mse::Forward,
+        vec![
+            CaseInput::floats([3, 2], Domain::Given(padded.concat())),
+            CaseInput::normal([3, 2]),
+            CaseInput::floats([3], Domain::Given(vec![0.5, 0.0, 1.0])),
+        ],
+    ));
+    cases
 }
 
 #[cfg(test)]

@@ -120,7 +120,7 @@ fn reach(window: &Window, axis: usize) -> usize {
 }
 
 /// Input extents and windows that prove a pooling without dilation: no overlap, overlap, gaps, padding, ragged edges, one pixel, a
-/// window as large as the image, channels with and without `vec4`s.
+/// window as large as the image, axes that differ in everything; channels with and without `vec4`s.
 pub(super) fn cases() -> Vec<([usize; 4], Window)> {
     let window = |kernel: [usize; 2], stride: [usize; 2], padding: [usize; 2]| Window {
         kernel,
@@ -139,6 +139,11 @@ pub(super) fn cases() -> Vec<([usize; 4], Window)> {
         ([3, 7, 7, 20], window([7, 7], [1, 1], [0, 0])),
         ([2, 3, 3, 1], window([3, 3], [3, 3], [1, 1])),
         ([5, 17, 19, 8], window([2, 2], [2, 2], [0, 0])),
+        ([2, 5, 7, 3], window([2, 2], [2, 2], [0, 0])),
+        ([2, 6, 5, 3], window([3, 2], [1, 1], [1, 0])),
+        ([2, 11, 13, 5], window([2, 3], [3, 4], [0, 1])),
+        ([2, 8, 9, 6], window([3, 5], [1, 2], [1, 2])),
+        ([2, 9, 8, 4], window([5, 3], [2, 1], [2, 1])),
     ]
 }
 

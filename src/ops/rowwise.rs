@@ -1,6 +1,8 @@
 //! What ops have in common that give one invocation a row of the innermost axis.
 
-use crate::graph::{DType, Dispatch, Lowering, Operand, Shape, ShapeError, TensorType};
+use crate::graph::{
+    CaseInput, DType, Dispatch, Domain, Lowering, Operand, Shape, ShapeError, TensorType,
+};
 
 /// One invocation spends at most this many loop iterations on a row.
 const MAX_TRIPS: usize = 50_000;
@@ -95,6 +97,20 @@ pub(super) const SHAPES: &[&[usize]] = &[
     &[3, 1031],
     &[1009, 11],
 ];
+
+/// Rows of three whose exponentials overflow unless the row's own maximum is taken off, wherever in the row it stands.
+pub(super) fn far() -> CaseInput {
+    let rows = [
+        [1000.0, 999.0, -1000.0],
+        [-3.0, 1.5, 0.25],
+        [-1000.0, 2.0, 999.5],
+        [0.5, 200.0, -300.0],
+        [200.0, -300.0, 201.5],
+        [-900.0, -901.0, -902.5],
+        [2.0, -1.0, 1.0],
+    ];
+    CaseInput::floats([rows.len(), 3], Domain::Given(rows.concat()))
+}
 
 #[cfg(test)]
 mod tests {

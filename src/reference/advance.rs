@@ -21,7 +21,7 @@ pub fn forward(
         if entry as f64 == step % ring.dims()[0] as f64 {
             ring.data[entry * 4] = loss.data[0];
             ring.data[entry * 4 + 1] = correct.data[0];
-            ring.data[entry * 4 + 2] = batch.min(count - position);
+            ring.data[entry * 4 + 2] = batch.min((count - position).max(0.0));
             ring.data[entry * 4 + 3] = if loss.data[0].is_finite() { 0.0 } else { 1.0 };
         }
     }

@@ -25,7 +25,7 @@ pub fn floats(
     bytes(dataset, indices, divide_by, mean, std)
 }
 
-/// `x[r, e] = dataset[indices[r], e]`
+/// `x[r, e] = dataset[indices[r], e]`; an index beyond the data set is that of the last sample.
 pub fn words(dataset: &Array, indices: &Array) -> Array {
     let samples = dataset.dims()[0];
     let sample = dataset.data.len() / samples;
@@ -35,7 +35,7 @@ pub fn words(dataset: &Array, indices: &Array) -> Array {
     for (r, &index) in indices.data.iter().enumerate() {
         // Counting up to the index keeps the row number an integer.
         let row = (0..samples).find(|&row| row as f64 == index);
-        let row = row.expect("an index is below the number of samples");
+        let row = row.unwrap_or(samples - 1);
         for e in 0..sample {
             x.data[r * sample + e] = dataset.data[row * sample + e];
         }
