@@ -96,7 +96,9 @@ impl<'g> Interpreter<'g> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::{Dispatch, Gradient, Op, Operand, ShapeError, Tape, TensorType, autograd};
+    use crate::graph::{
+        Dispatch, Gradient, Op, Operand, ShapeError, Tape, Target, TensorType, autograd,
+    };
     use crate::ops::{add::Add, matmul::Matmul, relu::Relu};
 
     /// `w ← w − dw`, in place.
@@ -113,8 +115,8 @@ mod tests {
         fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, ShapeError> {
             Ok(vec![inputs[0].clone()])
         }
-        fn lower(&self, _: &[TensorType], _: &[TensorType]) -> Lowering {
-            Lowering::one(Dispatch {
+        fn lower(&self, _: &[TensorType], _: &[TensorType], _: &Target) -> Vec<Lowering> {
+            vec![Lowering::one(Dispatch {
                 shader: "none",
                 entry: "forward",
                 constants: Vec::new(),
@@ -128,7 +130,7 @@ mod tests {
                 invocations: 1,
                 loop_trips: 0,
                 flops: 1,
-            })
+            })]
         }
         fn gradient(&self, _: &mut Tape<'_>) -> Gradient {
             Gradient::None("an update")

@@ -13,6 +13,7 @@ use std::fmt;
 pub use array::Array;
 pub use op::{
     Case, CaseInput, Constant, Dispatch, Domain, Gradient, Lowering, Op, OpRef, Operand, Tape,
+    Target,
 };
 pub use shape::{DType, MAX_ELEMENTS, Shape, ShapeError, TensorType, Window};
 
@@ -78,7 +79,7 @@ pub struct Node {
     pub outputs: Vec<Value>,
     /// The layer it belongs to, for plans, profiles and messages.
     pub scope: String,
-    /// How it is computed.
+    /// How it is computed: what every adapter can, until another way is chosen.
     pub lowering: Lowering,
 }
 
@@ -101,6 +102,24 @@ impl Graph {
     /// An empty graph.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The ways to compute a node on an adapter of this kind, the best guess first.
+    pub fn ways(&self, node: &Node, target: &Target) -> Vec<Lowering> {
+        let types = |values: &[Value]| {
+            let types = values.iter().map(|&value| self.tensor(value).clone());
+            types.collect::<Vec<TensorType>>()
+        };
+        let ways = node
+            .op
+            .lower(&types(&node.inputs), &types(&node.outputs), target);
+        assert!(!ways.is_empty(), "{} can be computed", node.name());
+        ways
+    }
+
+    /// Computes node number `index` in another way.
+    pub fn choose(&mut self, index: usize, way: Lowering) {
+        self.nodes[index].lowering = way;
     }
 
     /// The nodes in order of execution.
@@ -185,7 +204,8 @@ impl Graph {
     pub fn apply(&mut self, op: OpRef, inputs: &[Value]) -> Result<Vec<Value>, ShapeError> {
         let types: Vec<TensorType> = inputs.iter().map(|&v| self.tensor(v).clone()).collect();
         let output_types = op.infer(&types)?;
-        let lowering = op.lower(&types, &output_types);
+        let ways = op.lower(&types, &output_types, &Target::FLOOR);
+        let lowering = ways.into_iter().next().expect("an op can be computed");
         let producer = Some(self.nodes.len());
         let mut outputs = Vec::with_capacity(output_types.len());
         for (i, tensor) in output_types.into_iter().enumerate() {

@@ -20,8 +20,14 @@ pub trait Op: Debug + Send + Sync {
     /// The types of the outputs for inputs of these types.
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, ShapeError>;
 
-    /// The kernels that compute it.
-    fn lower(&self, inputs: &[TensorType], outputs: &[TensorType]) -> Lowering;
+    /// The ways to compute it on an adapter of this kind, the best guess first. The first one for [`Target::FLOOR`] must be among
+    /// the answers for every target, and all change the same inputs in place.
+    fn lower(
+        &self,
+        inputs: &[TensorType],
+        outputs: &[TensorType],
+        target: &Target,
+    ) -> Vec<Lowering>;
 
     /// The gradient rule: appends nodes to the graph.
     fn gradient(&self, tape: &mut Tape<'_>) -> Gradient;
@@ -57,8 +63,20 @@ pub enum Gradient {
     None(&'static str),
 }
 
+/// What an adapter offers to kernels, as far as it decides which of them there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Target {
+    /// Invocations of a subgroup, where all subgroups of the adapter have as many and kernels may talk across them.
+    pub subgroup: Option<u32>,
+}
+
+impl Target {
+    /// What every adapter offers: WebGPU's defaults.
+    pub const FLOOR: Self = Self { subgroup: None };
+}
+
 /// How a node is computed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Lowering {
     /// Nothing is computed: the output is the input's storage under another shape.
     View,

@@ -3,7 +3,7 @@
 use super::state;
 use crate::graph::{
     Array, Case, CaseInput, Dispatch, Domain, Gradient, Lowering, Op, Operand, ShapeError, Tape,
-    TensorType,
+    Target, TensorType,
 };
 use crate::reference;
 
@@ -67,11 +67,11 @@ impl Op for Adam {
         clippy::cast_possible_truncation,
         reason = "constants of the shader are f32, rounded once from f64"
     )]
-    fn lower(&self, inputs: &[TensorType], _: &[TensorType]) -> Lowering {
+    fn lower(&self, inputs: &[TensorType], _: &[TensorType], _: &Target) -> Vec<Lowering> {
         let count = inputs[0].elements();
         let [beta1, beta2] = self.betas;
         let update = |input, output| Operand::Update { input, output };
-        Lowering::one(Dispatch {
+        vec![Lowering::one(Dispatch {
             shader: "adam",
             entry: "forward",
             constants: vec![
@@ -97,7 +97,7 @@ impl Op for Adam {
             invocations: count.div_ceil(4),
             loop_trips: 0,
             flops: 15 * count as u64,
-        })
+        })]
     }
 
     fn gradient(&self, _: &mut Tape<'_>) -> Gradient {

@@ -1,7 +1,9 @@
 //! `y = a + b`, element by element.
 
 use super::elementwise;
-use crate::graph::{Array, Case, CaseInput, Gradient, Lowering, Op, ShapeError, Tape, TensorType};
+use crate::graph::{
+    Array, Case, CaseInput, Gradient, Lowering, Op, ShapeError, Tape, Target, TensorType,
+};
 use crate::reference;
 
 /// The sum of two tensors of one shape.
@@ -21,8 +23,14 @@ impl Op for Add {
         elementwise::same_shape("add", inputs)
     }
 
-    fn lower(&self, inputs: &[TensorType], _: &[TensorType]) -> Lowering {
-        elementwise::kernel("add", "forward", inputs[0].elements(), 2, 1)
+    fn lower(&self, inputs: &[TensorType], _: &[TensorType], _: &Target) -> Vec<Lowering> {
+        vec![elementwise::kernel(
+            "add",
+            "forward",
+            inputs[0].elements(),
+            2,
+            1,
+        )]
     }
 
     fn gradient(&self, tape: &mut Tape<'_>) -> Gradient {

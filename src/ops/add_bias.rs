@@ -2,7 +2,8 @@
 
 use super::reduce_sum::ReduceSum;
 use crate::graph::{
-    Array, Case, CaseInput, Dispatch, Gradient, Lowering, Op, Operand, ShapeError, Tape, TensorType,
+    Array, Case, CaseInput, Dispatch, Gradient, Lowering, Op, Operand, ShapeError, Tape, Target,
+    TensorType,
 };
 use crate::reference;
 
@@ -30,10 +31,10 @@ impl Op for AddBias {
         Ok(vec![x.clone()])
     }
 
-    fn lower(&self, inputs: &[TensorType], _: &[TensorType]) -> Lowering {
+    fn lower(&self, inputs: &[TensorType], _: &[TensorType], _: &Target) -> Vec<Lowering> {
         let shape = &inputs[0].shape;
         let (rows, channels) = (shape.rows(), shape.last());
-        Lowering::one(Dispatch {
+        vec![Lowering::one(Dispatch {
             shader: "add_bias",
             entry: if channels % 4 == 0 {
                 "forward_vec4"
@@ -45,7 +46,7 @@ impl Op for AddBias {
             invocations: (rows * channels).div_ceil(4),
             loop_trips: 0,
             flops: (rows * channels) as u64,
-        })
+        })]
     }
 
     fn gradient(&self, tape: &mut Tape<'_>) -> Gradient {

@@ -3,7 +3,7 @@
 use super::state;
 use crate::graph::{
     Array, Case, CaseInput, Dispatch, Domain, Gradient, Lowering, Op, Operand, ShapeError, Tape,
-    TensorType,
+    Target, TensorType,
 };
 use crate::reference;
 
@@ -53,12 +53,12 @@ impl Op for Advance {
         Ok(inputs[..2].to_vec())
     }
 
-    fn lower(&self, inputs: &[TensorType], _: &[TensorType]) -> Lowering {
+    fn lower(&self, inputs: &[TensorType], _: &[TensorType], _: &Target) -> Vec<Lowering> {
         let update = |i| Operand::Update {
             input: i,
             output: i,
         };
-        Lowering::one(Dispatch {
+        vec![Lowering::one(Dispatch {
             shader: "advance",
             entry: "forward",
             constants: vec![
@@ -70,7 +70,7 @@ impl Op for Advance {
             invocations: 1,
             loop_trips: 0,
             flops: 0,
-        })
+        })]
     }
 
     fn gradient(&self, _: &mut Tape<'_>) -> Gradient {

@@ -3,7 +3,7 @@
 use super::pooling::{self, Extents};
 use crate::graph::{
     Array, Case, CaseInput, Dispatch, Gradient, Lowering, Op, Operand, Shape, ShapeError, Tape,
-    TensorType, Window,
+    Target, TensorType, Window,
 };
 use crate::reference;
 
@@ -53,7 +53,7 @@ impl Op for AvgPool2d {
         }
     }
 
-    fn lower(&self, inputs: &[TensorType], outputs: &[TensorType]) -> Lowering {
+    fn lower(&self, inputs: &[TensorType], outputs: &[TensorType], _: &Target) -> Vec<Lowering> {
         let (window, input) = match self {
             Self::Forward { window } => (window, &inputs[0].shape),
             Self::Backward { window, input } => (window, input),
@@ -68,7 +68,7 @@ impl Op for AvgPool2d {
             ),
         };
         let taps = window.kernel[0] * window.kernel[1];
-        Lowering::one(Dispatch {
+        vec![Lowering::one(Dispatch {
             shader: "avg_pool2d",
             entry: entry[usize::from(lanes == 4)],
             constants: extents.constants(window),
@@ -76,7 +76,7 @@ impl Op for AvgPool2d {
             invocations: outputs[0].elements() / lanes,
             loop_trips,
             flops: (extents.output().elements() * taps) as u64,
-        })
+        })]
     }
 
     fn gradient(&self, tape: &mut Tape<'_>) -> Gradient {

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use super::state;
 use crate::graph::{
-    Array, Case, CaseInput, Dispatch, Gradient, Lowering, Op, Operand, ShapeError, Tape, TensorType,
+    Array, Case, CaseInput, Dispatch, Gradient, Lowering, Op, Operand, ShapeError, Tape, Target,
+    TensorType,
 };
 use crate::reference;
 
@@ -52,9 +53,9 @@ impl Op for BatchIndices {
         ])
     }
 
-    fn lower(&self, _: &[TensorType], _: &[TensorType]) -> Lowering {
+    fn lower(&self, _: &[TensorType], _: &[TensorType], _: &Target) -> Vec<Lowering> {
         let [low, high] = crate::rng::key(self.shuffle.unwrap_or_default());
-        Lowering::one(Dispatch {
+        vec![Lowering::one(Dispatch {
             shader: "batch_indices",
             entry: "forward",
             constants: vec![
@@ -72,7 +73,7 @@ impl Op for BatchIndices {
                 None => 0,
             },
             flops: self.batch as u64,
-        })
+        })]
     }
 
     fn gradient(&self, _: &mut Tape<'_>) -> Gradient {

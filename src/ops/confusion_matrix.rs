@@ -2,7 +2,8 @@
 
 use super::rowwise;
 use crate::graph::{
-    Array, Case, CaseInput, Domain, Gradient, Lowering, Op, Operand, ShapeError, Tape, TensorType,
+    Array, Case, CaseInput, Domain, Gradient, Lowering, Op, Operand, ShapeError, Tape, Target,
+    TensorType,
 };
 use crate::reference;
 
@@ -33,9 +34,9 @@ impl Op for ConfusionMatrix {
         Ok(vec![counts])
     }
 
-    fn lower(&self, inputs: &[TensorType], _: &[TensorType]) -> Lowering {
+    fn lower(&self, inputs: &[TensorType], _: &[TensorType], _: &Target) -> Vec<Lowering> {
         let shape = &inputs[1].shape;
-        Lowering::one(rowwise::kernel(
+        vec![Lowering::one(rowwise::kernel(
             "confusion_matrix",
             "forward",
             [shape.rows(), shape.last()],
@@ -50,7 +51,7 @@ impl Op for ConfusionMatrix {
                 Operand::Input(3),
             ],
             1,
-        ))
+        ))]
     }
 
     fn gradient(&self, _: &mut Tape<'_>) -> Gradient {

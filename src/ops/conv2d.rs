@@ -7,7 +7,7 @@
 use super::{reduce_sum, workgroup};
 use crate::graph::{
     Array, Case, CaseInput, Constant, Dispatch, Gradient, Lowering, Op, Operand, Shape, ShapeError,
-    Tape, TensorType, Window,
+    Tape, Target, TensorType, Window,
 };
 use crate::reference;
 
@@ -319,9 +319,9 @@ impl Op for Conv2d {
         }
     }
 
-    fn lower(&self, inputs: &[TensorType], outputs: &[TensorType]) -> Lowering {
+    fn lower(&self, inputs: &[TensorType], outputs: &[TensorType], _: &Target) -> Vec<Lowering> {
         let (window, groups) = self.window();
-        match self {
+        vec![match self {
             Self::Forward { .. } => {
                 Extents::new(&inputs[0].shape, &outputs[0].shape, window, groups).forward()
             }
@@ -331,7 +331,7 @@ impl Op for Conv2d {
             Self::BackwardWeight { .. } => {
                 Extents::new(&inputs[0].shape, &inputs[1].shape, window, groups).backward_weight()
             }
-        }
+        }]
     }
 
     fn gradient(&self, tape: &mut Tape<'_>) -> Gradient {

@@ -2,7 +2,8 @@
 
 use super::rowwise;
 use crate::graph::{
-    Array, Case, CaseInput, Domain, Gradient, Lowering, Op, Operand, ShapeError, Tape, TensorType,
+    Array, Case, CaseInput, Domain, Gradient, Lowering, Op, Operand, ShapeError, Tape, Target,
+    TensorType,
 };
 use crate::reference;
 
@@ -25,9 +26,9 @@ impl Op for CountCorrect {
         Ok(vec![TensorType::f32([rows])])
     }
 
-    fn lower(&self, inputs: &[TensorType], _: &[TensorType]) -> Lowering {
+    fn lower(&self, inputs: &[TensorType], _: &[TensorType], _: &Target) -> Vec<Lowering> {
         let shape = &inputs[0].shape;
-        Lowering::one(rowwise::kernel(
+        vec![Lowering::one(rowwise::kernel(
             "count_correct",
             "forward",
             [shape.rows(), shape.last()],
@@ -39,7 +40,7 @@ impl Op for CountCorrect {
                 Operand::Output(0),
             ],
             1,
-        ))
+        ))]
     }
 
     fn gradient(&self, _: &mut Tape<'_>) -> Gradient {

@@ -3,7 +3,7 @@
 use super::rowwise;
 use crate::graph::{
     Array, Case, CaseInput, Constant, Domain, Gradient, Lowering, Op, Operand, ShapeError, Tape,
-    TensorType,
+    Target, TensorType,
 };
 use crate::reference;
 
@@ -68,7 +68,7 @@ impl Op for CrossEntropy {
         }])
     }
 
-    fn lower(&self, inputs: &[TensorType], _: &[TensorType]) -> Lowering {
+    fn lower(&self, inputs: &[TensorType], _: &[TensorType], _: &Target) -> Vec<Lowering> {
         let shape = &inputs[0].shape;
         let passes = match self {
             Self::Forward { .. } => 2,
@@ -87,7 +87,7 @@ impl Op for CrossEntropy {
         dispatch
             .constants
             .push(("SMOOTHING", Constant::F32(self.label_smoothing())));
-        Lowering::one(dispatch)
+        vec![Lowering::one(dispatch)]
     }
 
     fn gradient(&self, tape: &mut Tape<'_>) -> Gradient {

@@ -60,15 +60,16 @@ macro_rules! unary_op {
                 &self,
                 inputs: &[$crate::graph::TensorType],
                 _: &[$crate::graph::TensorType],
-            ) -> $crate::graph::Lowering {
+                _: &$crate::graph::Target,
+            ) -> Vec<$crate::graph::Lowering> {
                 let flops: [u64; 2] = $flops;
-                $crate::ops::elementwise::kernel(
+                vec![$crate::ops::elementwise::kernel(
                     self.name(),
                     self.pass(),
                     inputs[0].elements(),
                     inputs.len(),
                     flops[*self as usize],
-                )
+                )]
             }
 
             fn gradient(&self, tape: &mut $crate::graph::Tape<'_>) -> $crate::graph::Gradient {

@@ -2,7 +2,7 @@
 
 use crate::graph::{
     Array, Case, CaseInput, Constant, DType, Dispatch, Domain, Gradient, Lowering, Op, Operand,
-    ShapeError, Tape, TensorType,
+    ShapeError, Tape, Target, TensorType,
 };
 use crate::reference;
 
@@ -155,7 +155,7 @@ impl Op for GatherBatch {
         Ok(vec![batch])
     }
 
-    fn lower(&self, inputs: &[TensorType], outputs: &[TensorType]) -> Lowering {
+    fn lower(&self, inputs: &[TensorType], outputs: &[TensorType], _: &Target) -> Vec<Lowering> {
         let samples = inputs[0].shape.dims()[0];
         let sample = inputs[0].elements() / samples;
         let elements = outputs[0].elements();
@@ -177,7 +177,7 @@ impl Op for GatherBatch {
                 .into_iter()
                 .flat_map(Normalization::constants),
         );
-        Lowering::one(Dispatch {
+        vec![Lowering::one(Dispatch {
             shader: "gather_batch",
             entry,
             constants,
@@ -188,7 +188,7 @@ impl Op for GatherBatch {
                 Self::Words => 0,
                 _ => 3 * elements as u64,
             },
-        })
+        })]
     }
 
     fn gradient(&self, _: &mut Tape<'_>) -> Gradient {

@@ -1,7 +1,9 @@
 //! `y = x − log Σ exp(x)` over the innermost axis.
 
 use super::rowwise;
-use crate::graph::{Array, Case, CaseInput, Gradient, Lowering, Op, ShapeError, Tape, TensorType};
+use crate::graph::{
+    Array, Case, CaseInput, Gradient, Lowering, Op, ShapeError, Tape, Target, TensorType,
+};
 use crate::reference;
 
 /// Logarithm of [`softmax`](super::softmax) over the innermost axis.
@@ -30,8 +32,8 @@ impl Op for LogSoftmax {
         Ok(vec![inputs[0].clone()])
     }
 
-    fn lower(&self, inputs: &[TensorType], _: &[TensorType]) -> Lowering {
-        rowwise::softmax("log_softmax", self.pass(), inputs, 5)
+    fn lower(&self, inputs: &[TensorType], _: &[TensorType], _: &Target) -> Vec<Lowering> {
+        vec![rowwise::softmax("log_softmax", self.pass(), inputs, 5)]
     }
 
     fn gradient(&self, tape: &mut Tape<'_>) -> Gradient {

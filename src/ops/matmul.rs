@@ -2,7 +2,8 @@
 
 use super::{reduce_sum, workgroup};
 use crate::graph::{
-    Array, Case, CaseInput, Dispatch, Gradient, Lowering, Op, Operand, ShapeError, Tape, TensorType,
+    Array, Case, CaseInput, Dispatch, Gradient, Lowering, Op, Operand, ShapeError, Tape, Target,
+    TensorType,
 };
 use crate::reference;
 
@@ -112,7 +113,7 @@ impl Op for Matmul {
         Ok(vec![TensorType::f32([m, n])])
     }
 
-    fn lower(&self, inputs: &[TensorType], _: &[TensorType]) -> Lowering {
+    fn lower(&self, inputs: &[TensorType], _: &[TensorType], _: &Target) -> Vec<Lowering> {
         let [m, n, k] = self
             .extents(&inputs[0], &inputs[1])
             .expect("the shapes were inferred");
@@ -144,7 +145,7 @@ impl Op for Matmul {
             loop_trips: chunk.div_ceil(4) * variant.trips_per_k4 + 200,
             flops: 2 * (m * n * k) as u64,
         };
-        reduce_sum::of_planes(splits, m * n, product)
+        vec![reduce_sum::of_planes(splits, m * n, product)]
     }
 
     fn gradient(&self, tape: &mut Tape<'_>) -> Gradient {

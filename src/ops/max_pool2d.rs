@@ -3,7 +3,7 @@
 use super::pooling::{self, Extents};
 use crate::graph::{
     Array, Case, CaseInput, DType, Dispatch, Domain, Gradient, Lowering, Op, Operand, Shape,
-    ShapeError, Tape, TensorType, Window,
+    ShapeError, Tape, Target, TensorType, Window,
 };
 use crate::reference;
 
@@ -50,7 +50,7 @@ impl Op for MaxPool2d {
         }
     }
 
-    fn lower(&self, inputs: &[TensorType], outputs: &[TensorType]) -> Lowering {
+    fn lower(&self, inputs: &[TensorType], outputs: &[TensorType], _: &Target) -> Vec<Lowering> {
         let (window, input) = match self {
             Self::Forward { window } => (window, &inputs[0].shape),
             Self::Backward { window, input } => (window, input),
@@ -73,7 +73,7 @@ impl Op for MaxPool2d {
                 extents.backward_trips(window),
             ),
         };
-        Lowering::one(Dispatch {
+        vec![Lowering::one(Dispatch {
             shader: "max_pool2d",
             entry: entry[usize::from(lanes == 4)],
             constants,
@@ -81,7 +81,7 @@ impl Op for MaxPool2d {
             invocations: outputs[0].elements() / lanes,
             loop_trips,
             flops: (extents.output().elements() * taps) as u64,
-        })
+        })]
     }
 
     fn gradient(&self, tape: &mut Tape<'_>) -> Gradient {

@@ -3,7 +3,8 @@
 use super::rowwise;
 use super::scale::Scale;
 use crate::graph::{
-    Array, Case, CaseInput, Domain, Gradient, Lowering, Op, Operand, ShapeError, Tape, TensorType,
+    Array, Case, CaseInput, Domain, Gradient, Lowering, Op, Operand, ShapeError, Tape, Target,
+    TensorType,
 };
 use crate::reference;
 
@@ -47,7 +48,7 @@ impl Op for Mse {
         }])
     }
 
-    fn lower(&self, inputs: &[TensorType], _: &[TensorType]) -> Lowering {
+    fn lower(&self, inputs: &[TensorType], _: &[TensorType], _: &Target) -> Vec<Lowering> {
         let shape = &inputs[0].shape;
         let mut operands: Vec<Operand> = (0..inputs.len()).map(Operand::Input).collect();
         operands.push(Operand::Output(0));
@@ -58,7 +59,7 @@ impl Op for Mse {
             dispatch.invocations = shape.elements();
             dispatch.loop_trips = 0;
         }
-        Lowering::one(dispatch)
+        vec![Lowering::one(dispatch)]
     }
 
     fn gradient(&self, tape: &mut Tape<'_>) -> Gradient {

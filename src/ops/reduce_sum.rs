@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::graph::{
     Array, Case, CaseInput, Dispatch, Gradient, Lowering, Op, Operand, Shape, ShapeError, Tape,
-    TensorType,
+    Target, TensorType,
 };
 use crate::reference;
 
@@ -180,8 +180,8 @@ impl Op for ReduceSum {
         }
     }
 
-    fn lower(&self, inputs: &[TensorType], outputs: &[TensorType]) -> Lowering {
-        match self {
+    fn lower(&self, inputs: &[TensorType], outputs: &[TensorType], _: &Target) -> Vec<Lowering> {
+        vec![match self {
             Self::Forward { axes, scale } => {
                 let [outer, reduced, inner] = extents(&inputs[0].shape, axes);
                 let lanes = if inner % 4 == 0 { inner / 4 } else { inner };
@@ -219,7 +219,7 @@ impl Op for ReduceSum {
                     flops: outputs[0].elements() as u64,
                 })
             }
-        }
+        }]
     }
 
     fn gradient(&self, tape: &mut Tape<'_>) -> Gradient {

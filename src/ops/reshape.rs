@@ -1,7 +1,7 @@
 //! The same elements under another shape: a view, without a kernel.
 
 use crate::graph::{
-    Array, Case, CaseInput, Gradient, Lowering, Op, Shape, ShapeError, Tape, TensorType,
+    Array, Case, CaseInput, Gradient, Lowering, Op, Shape, ShapeError, Tape, Target, TensorType,
 };
 use crate::reference;
 
@@ -38,8 +38,8 @@ impl Op for Reshape {
         }])
     }
 
-    fn lower(&self, _: &[TensorType], _: &[TensorType]) -> Lowering {
-        Lowering::View
+    fn lower(&self, _: &[TensorType], _: &[TensorType], _: &Target) -> Vec<Lowering> {
+        vec![Lowering::View]
     }
 
     fn gradient(&self, tape: &mut Tape<'_>) -> Gradient {

@@ -2,7 +2,8 @@
 
 use super::elementwise;
 use crate::graph::{
-    Array, Case, CaseInput, Dispatch, Gradient, Lowering, Op, Operand, ShapeError, Tape, TensorType,
+    Array, Case, CaseInput, Dispatch, Gradient, Lowering, Op, Operand, ShapeError, Tape, Target,
+    TensorType,
 };
 use crate::reference;
 
@@ -26,9 +27,9 @@ impl Op for Scale {
         Ok(vec![inputs[0].clone()])
     }
 
-    fn lower(&self, inputs: &[TensorType], _: &[TensorType]) -> Lowering {
+    fn lower(&self, inputs: &[TensorType], _: &[TensorType], _: &Target) -> Vec<Lowering> {
         let elements = inputs[0].elements();
-        Lowering::one(Dispatch {
+        vec![Lowering::one(Dispatch {
             shader: "scale",
             entry: "forward",
             constants: vec![("COUNT", elements.into()), ("ALPHA", self.alpha.into())],
@@ -36,7 +37,7 @@ impl Op for Scale {
             invocations: elements.div_ceil(4),
             loop_trips: 0,
             flops: elements as u64,
-        })
+        })]
     }
 
     fn gradient(&self, tape: &mut Tape<'_>) -> Gradient {

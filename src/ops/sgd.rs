@@ -3,7 +3,7 @@
 use super::state;
 use crate::graph::{
     Array, Case, CaseInput, Dispatch, Domain, Gradient, Lowering, Op, Operand, ShapeError, Tape,
-    TensorType,
+    Target, TensorType,
 };
 use crate::reference;
 
@@ -57,7 +57,7 @@ impl Op for Sgd {
         Ok(vec![inputs[0].clone(); outputs])
     }
 
-    fn lower(&self, inputs: &[TensorType], _: &[TensorType]) -> Lowering {
+    fn lower(&self, inputs: &[TensorType], _: &[TensorType], _: &Target) -> Vec<Lowering> {
         let count = inputs[0].elements();
         let parameters = Operand::Update {
             input: 0,
@@ -92,7 +92,7 @@ impl Op for Sgd {
                 4,
             )
         };
-        Lowering::one(Dispatch {
+        vec![Lowering::one(Dispatch {
             shader: "sgd",
             entry,
             constants,
@@ -100,7 +100,7 @@ impl Op for Sgd {
             invocations: count.div_ceil(4),
             loop_trips: 0,
             flops: flops * count as u64,
-        })
+        })]
     }
 
     fn gradient(&self, _: &mut Tape<'_>) -> Gradient {

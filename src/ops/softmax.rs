@@ -1,7 +1,9 @@
 //! `y = exp(x) / Σ exp(x)` over the innermost axis.
 
 use super::rowwise;
-use crate::graph::{Array, Case, CaseInput, Gradient, Lowering, Op, ShapeError, Tape, TensorType};
+use crate::graph::{
+    Array, Case, CaseInput, Gradient, Lowering, Op, ShapeError, Tape, Target, TensorType,
+};
 use crate::reference;
 
 /// Exponentials of the innermost axis that add up to 1.
@@ -30,8 +32,8 @@ impl Op for Softmax {
         Ok(vec![inputs[0].clone()])
     }
 
-    fn lower(&self, inputs: &[TensorType], _: &[TensorType]) -> Lowering {
-        rowwise::softmax("softmax", self.pass(), inputs, 6)
+    fn lower(&self, inputs: &[TensorType], _: &[TensorType], _: &Target) -> Vec<Lowering> {
+        vec![rowwise::softmax("softmax", self.pass(), inputs, 6)]
     }
 
     fn gradient(&self, tape: &mut Tape<'_>) -> Gradient {

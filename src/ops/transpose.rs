@@ -1,7 +1,8 @@
 //! The axes in another order, as `torch.permute`.
 
 use crate::graph::{
-    Array, Case, CaseInput, Dispatch, Gradient, Lowering, Op, Operand, ShapeError, Tape, TensorType,
+    Array, Case, CaseInput, Dispatch, Gradient, Lowering, Op, Operand, ShapeError, Tape, Target,
+    TensorType,
 };
 use crate::reference;
 
@@ -42,7 +43,7 @@ impl Op for Transpose {
         Ok(vec![TensorType::f32(permuted)])
     }
 
-    fn lower(&self, inputs: &[TensorType], outputs: &[TensorType]) -> Lowering {
+    fn lower(&self, inputs: &[TensorType], outputs: &[TensorType], _: &Target) -> Vec<Lowering> {
         let dims = inputs[0].shape.dims();
         let rank = dims.len();
         // A vec4 moves as one where the innermost axis stays.
@@ -61,7 +62,7 @@ impl Op for Transpose {
             strides[MAX_RANK - rank + i] = if stride == 1 { 1 } else { stride / lanes };
         }
         extents[MAX_RANK - 1] /= lanes;
-        Lowering::one(Dispatch {
+        vec![Lowering::one(Dispatch {
             shader: "transpose",
             entry,
             constants: vec![
@@ -78,7 +79,7 @@ impl Op for Transpose {
             invocations: outputs[0].elements() / lanes,
             loop_trips: 0,
             flops: 0,
-        })
+        })]
     }
 
     fn gradient(&self, tape: &mut Tape<'_>) -> Gradient {

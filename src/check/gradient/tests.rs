@@ -1,7 +1,7 @@
 //! The proof of gradients, tried on right and wrong ones.
 
 use super::*;
-use crate::graph::{CaseInput, Gradient, Op, ShapeError, Tape, TensorType};
+use crate::graph::{CaseInput, Gradient, Op, ShapeError, Tape, Target, TensorType};
 use crate::ops::{self, matmul::Matmul};
 
 /// `y = x³ · scale`, whose gradient rule is as good as `rule` says.
@@ -21,11 +21,11 @@ impl Op for Cube {
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, ShapeError> {
         Ok(vec![inputs[0].clone()])
     }
-    fn lower(&self, _: &[TensorType], _: &[TensorType]) -> Lowering {
-        Lowering::Kernels {
+    fn lower(&self, _: &[TensorType], _: &[TensorType], _: &Target) -> Vec<Lowering> {
+        vec![Lowering::Kernels {
             scratch: Vec::new(),
             dispatches: Vec::new(),
-        }
+        }]
     }
     fn gradient(&self, tape: &mut Tape<'_>) -> Gradient {
         let Self::Forward { scale, rule } = *self else {
