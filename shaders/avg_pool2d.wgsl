@@ -31,6 +31,8 @@ const TAPS: f32 = f32(KH * KW);
 @group(0) @binding(0) var<storage, read> x4: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read_write> y4: array<vec4<f32>>;
 
+#epilogue
+
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(global_invocation_id) global_id: vec3<u32>) {
     let id = flat_id(global_id);
@@ -83,7 +85,7 @@ fn forward_vec4(@builtin(global_invocation_id) global_id: vec3<u32>) {
             sum += x4[((n * H + h - PH) * W + w - PW) * C4 + c4];
         }
     }
-    y4[id] = sum / TAPS;
+    y4[id] = epilogue(sum / TAPS, id, c4);
 }
 
 @group(0) @binding(0) var<storage, read> dy: array<f32>;
@@ -145,5 +147,5 @@ fn backward_vec4(@builtin(global_invocation_id) global_id: vec3<u32>) {
             sum += dy4[((n * OH + oh) * OW + ow) * C4 + c4];
         }
     }
-    dx4[id] = sum / TAPS;
+    dx4[id] = epilogue(sum / TAPS, id, c4);
 }

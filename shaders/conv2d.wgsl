@@ -6,6 +6,7 @@
 // barriers. Coordinates are unsigned: a tap above or left of the image wraps around to a huge number and fails `< H` or `< W`.
 // Pixels and channels beyond the edge of a tile are loaded from the last valid one and not stored.
 #import flat
+#import subgroup
 
 const N: u32 = 1u;
 const H: u32 = 8u;
@@ -33,9 +34,7 @@ const PADDED: bool = PADDING_H + PADDING_W > 0u;
 const X_PIXELS: u32 = N * H * W;
 const Y_PIXELS: u32 = N * OH * OW;
 
-// The tile of one invocation: ROWS pixels × COLUMNS4 vec4s of channels.
-const ROWS: u32 = 4u;
-const COLUMNS4: u32 = 1u;
+// The tile of one invocation is ROWS pixels × COLUMNS4 vec4s of channels; of one subgroup, COLUMNS4 for each lane.
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> weight: array<f32>;
@@ -44,6 +43,8 @@ const COLUMNS4: u32 = 1u;
 @group(0) @binding(0) var<storage, read> x4: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> weight4: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y4: array<vec4<f32>>;
+
+#epilogue
 
 // For a tile of y: the images and the upper left corners (oh · STRIDE_H, ow · STRIDE_W) of its pixels, before padding.
 fn corner(pixel: u32) -> vec3<u32> {
@@ -101,7 +102,8 @@ fn forward_vec4(@builtin(global_invocation_id) global_id: vec3<u32>) {
     for (var i = 0u; i < ROWS; i++) {
         for (var j = 0u; j < COLUMNS4; j++) {
             if (row + i < Y_PIXELS && column4 + j < O4) {
-                y4[(row + i) * O4 + column4 + j] = acc[i][j];
+                let at = (row + i) * O4 + column4 + j;
+                y4[at] = epilogue(acc[i][j], at, column4 + j);
             }
         }
     }
@@ -149,7 +151,118 @@ fn forward_thin(@builtin(global_invocation_id) global_id: vec3<u32>) {
     for (var i = 0u; i < ROWS; i++) {
         for (var j = 0u; j < COLUMNS4; j++) {
             if (row + i < Y_PIXELS && column4 + j < O4) {
-                y4[(row + i) * O4 + column4 + j] = acc[i][j];
+                let at = (row + i) * O4 + column4 + j;
+                y4[at] = epilogue(acc[i][j], at, column4 + j);
+            }
+        }
+    }
+}
+
+// A subgroup per tile (lib/subgroup.wgsl). C and O multiples of 4, one group.
+@compute @workgroup_size(WORKGROUP)
+fn forward_subgroup(@builtin(global_invocation_id) global_id: vec3<u32>) {
+    let id = flat_id(global_id);
+    let lane = id % LANES;
+    let tile = id / LANES;
+    let across = (O4 + COLUMNS4 * LANES - 1u) / (COLUMNS4 * LANES);
+    if (tile >= across * ((Y_PIXELS + ROWS - 1u) / ROWS)) {
+        return;
+    }
+    let column4 = tile % across * (COLUMNS4 * LANES) + lane;
+    let row = tile / across * ROWS;
+    var corners: array<vec3<u32>, LOADS>;
+    for (var i = 0u; i < LOADS; i++) {
+        corners[i] = corner(row + i * LANES + lane);
+    }
+
+    var acc: array<array<vec4<f32>, COLUMNS4>, ROWS>;
+    for (var kh = 0u; kh < KH; kh++) {
+        for (var kw = 0u; kw < KW; kw++) {
+            var pixels: array<u32, LOADS>;
+            for (var i = 0u; i < LOADS; i++) {
+                pixels[i] = under_tap(corners[i], kh, kw);
+            }
+            for (var c4 = 0u; c4 < C4; c4++) {
+                var xv: array<vec4<f32>, LOADS>;
+                for (var i = 0u; i < LOADS; i++) {
+                    xv[i] = x4[min(pixels[i], X_PIXELS - 1u) * C4 + c4];
+                    if (PADDED) {
+                        xv[i] = select(vec4<f32>(0.0), xv[i], pixels[i] < X_PIXELS);
+                    }
+                }
+                var wv: array<mat4x4<f32>, COLUMNS4>;
+                for (var j = 0u; j < COLUMNS4; j++) {
+                    let at = ((kh * KW + kw) * C + c4 * 4u) * O4 + min(column4 + j * LANES, O4 - 1u);
+                    wv[j] = mat4x4<f32>(weight4[at], weight4[at + O4], weight4[at + 2u * O4], weight4[at + 3u * O4]);
+                }
+                for (var r = 0u; r < ROWS; r++) {
+                    let xr = subgroupShuffle(xv[r / LANES], r % LANES);
+                    for (var j = 0u; j < COLUMNS4; j++) {
+                        acc[r][j] += wv[j] * xr;
+                    }
+                }
+            }
+        }
+    }
+    for (var r = 0u; r < ROWS; r++) {
+        for (var j = 0u; j < COLUMNS4; j++) {
+            let column = column4 + j * LANES;
+            if (row + r < Y_PIXELS && column < O4) {
+                let at = (row + r) * O4 + column;
+                y4[at] = epilogue(acc[r][j], at, column);
+            }
+        }
+    }
+}
+
+// A first layer, a subgroup per tile: any C, O a multiple of 4, one group.
+@compute @workgroup_size(WORKGROUP)
+fn forward_thin_subgroup(@builtin(global_invocation_id) global_id: vec3<u32>) {
+    let id = flat_id(global_id);
+    let lane = id % LANES;
+    let tile = id / LANES;
+    let across = (O4 + COLUMNS4 * LANES - 1u) / (COLUMNS4 * LANES);
+    if (tile >= across * ((Y_PIXELS + ROWS - 1u) / ROWS)) {
+        return;
+    }
+    let column4 = tile % across * (COLUMNS4 * LANES) + lane;
+    let row = tile / across * ROWS;
+    var corners: array<vec3<u32>, LOADS>;
+    for (var i = 0u; i < LOADS; i++) {
+        corners[i] = corner(row + i * LANES + lane);
+    }
+
+    var acc: array<array<vec4<f32>, COLUMNS4>, ROWS>;
+    for (var kh = 0u; kh < KH; kh++) {
+        for (var kw = 0u; kw < KW; kw++) {
+            for (var c = 0u; c < C; c++) {
+                var xv: array<f32, LOADS>;
+                for (var i = 0u; i < LOADS; i++) {
+                    let pixel = under_tap(corners[i], kh, kw);
+                    xv[i] = x[min(pixel, X_PIXELS - 1u) * C + c];
+                    if (PADDED) {
+                        xv[i] = select(0.0, xv[i], pixel < X_PIXELS);
+                    }
+                }
+                var wv: array<vec4<f32>, COLUMNS4>;
+                for (var j = 0u; j < COLUMNS4; j++) {
+                    wv[j] = weight4[((kh * KW + kw) * C + c) * O4 + min(column4 + j * LANES, O4 - 1u)];
+                }
+                for (var r = 0u; r < ROWS; r++) {
+                    let xr = subgroupShuffle(xv[r / LANES], r % LANES);
+                    for (var j = 0u; j < COLUMNS4; j++) {
+                        acc[r][j] += xr * wv[j];
+                    }
+                }
+            }
+        }
+    }
+    for (var r = 0u; r < ROWS; r++) {
+        for (var j = 0u; j < COLUMNS4; j++) {
+            let column = column4 + j * LANES;
+            if (row + r < Y_PIXELS && column < O4) {
+                let at = (row + r) * O4 + column;
+                y4[at] = epilogue(acc[r][j], at, column);
             }
         }
     }
@@ -243,7 +356,64 @@ fn backward_x_vec4(@builtin(global_invocation_id) global_id: vec3<u32>) {
     for (var i = 0u; i < ROWS; i++) {
         for (var j = 0u; j < COLUMNS4; j++) {
             if (row + i < X_PIXELS && column4 + j < C4) {
-                dx4[(row + i) * C4 + column4 + j] = acc[i][j];
+                let at = (row + i) * C4 + column4 + j;
+                dx4[at] = epilogue(acc[i][j], at, column4 + j);
+            }
+        }
+    }
+}
+
+// A subgroup per tile (lib/subgroup.wgsl). C and O multiples of 4, one group.
+@compute @workgroup_size(WORKGROUP)
+fn backward_x_subgroup(@builtin(global_invocation_id) global_id: vec3<u32>) {
+    let id = flat_id(global_id);
+    let lane = id % LANES;
+    let tile = id / LANES;
+    let across = (C4 + COLUMNS4 * LANES - 1u) / (COLUMNS4 * LANES);
+    if (tile >= across * ((X_PIXELS + ROWS - 1u) / ROWS)) {
+        return;
+    }
+    let column4 = tile % across * (COLUMNS4 * LANES) + lane;
+    let row = tile / across * ROWS;
+    var places: array<vec3<u32>, LOADS>;
+    for (var i = 0u; i < LOADS; i++) {
+        places[i] = padded_place(row + i * LANES + lane);
+    }
+
+    var acc: array<array<vec4<f32>, COLUMNS4>, ROWS>;
+    for (var kh = 0u; kh < KH; kh++) {
+        for (var kw = 0u; kw < KW; kw++) {
+            var pixels: array<u32, LOADS>;
+            for (var i = 0u; i < LOADS; i++) {
+                pixels[i] = of_window(places[i], kh, kw);
+            }
+            for (var o4 = 0u; o4 < O4; o4++) {
+                var dyv: array<vec4<f32>, LOADS>;
+                for (var i = 0u; i < LOADS; i++) {
+                    dyv[i] = dy4[min(pixels[i], Y_PIXELS - 1u) * O4 + o4];
+                    dyv[i] = select(vec4<f32>(0.0), dyv[i], pixels[i] < Y_PIXELS);
+                }
+                // The weights of four channels c, as columns over four channels o.
+                var wv: array<mat4x4<f32>, COLUMNS4>;
+                for (var j = 0u; j < COLUMNS4; j++) {
+                    let at = ((kh * KW + kw) * C + min(column4 + j * LANES, C4 - 1u) * 4u) * O4 + o4;
+                    wv[j] = mat4x4<f32>(weight4[at], weight4[at + O4], weight4[at + 2u * O4], weight4[at + 3u * O4]);
+                }
+                for (var r = 0u; r < ROWS; r++) {
+                    let dyr = subgroupShuffle(dyv[r / LANES], r % LANES);
+                    for (var j = 0u; j < COLUMNS4; j++) {
+                        acc[r][j] += dyr * wv[j];
+                    }
+                }
+            }
+        }
+    }
+    for (var r = 0u; r < ROWS; r++) {
+        for (var j = 0u; j < COLUMNS4; j++) {
+            let column = column4 + j * LANES;
+            if (row + r < X_PIXELS && column < C4) {
+                let at = (row + r) * C4 + column;
+                dx4[at] = epilogue(acc[r][j], at, column);
             }
         }
     }
@@ -372,6 +542,109 @@ fn backward_weight_thin(@builtin(global_invocation_id) global_id: vec3<u32>) {
     }
     for (var i = 0u; i < KH * KW * C; i++) {
         dweight4[(chunk * WEIGHTS) / 4u + i * O4 + o4] = acc[i];
+    }
+}
+
+// For subgroups the sum is cut into CHUNKS of K_CHUNK pixels of y.
+const K_CHUNK: u32 = 64u;
+
+// A subgroup per tile (lib/subgroup.wgsl): ROWS channels c at one tap. C and O multiples of 4, one group.
+@compute @workgroup_size(WORKGROUP)
+fn backward_weight_subgroup(@builtin(global_invocation_id) global_id: vec3<u32>) {
+    let id = flat_id(global_id);
+    let lane = id % LANES;
+    let tile = id / LANES;
+    let across = (O4 + COLUMNS4 * LANES - 1u) / (COLUMNS4 * LANES);
+    let down = (C + ROWS - 1u) / ROWS;
+    if (tile >= across * down * KH * KW * CHUNKS) {
+        return;
+    }
+    let column4 = tile % across * (COLUMNS4 * LANES) + lane;
+    let row = tile / across % down * ROWS;
+    let tap = tile / (across * down) % (KH * KW);
+    let chunk = tile / (across * down * KH * KW);
+
+    var acc: array<array<vec4<f32>, COLUMNS4>, ROWS>;
+    let end = min((chunk + 1u) * K_CHUNK, Y_PIXELS);
+    for (var k = chunk * K_CHUNK; k < end; k += 4u) {
+        // vec4s of four channels; ROWS / 4 of them for each of four pixels. Pixels beyond the last one count nothing.
+        var xv: array<vec4<f32>, LOADS>;
+        for (var i = 0u; i < LOADS; i++) {
+            let part = i * LANES + lane;
+            let y_pixel = k + part / (ROWS / 4u);
+            let pixel = under_tap(corner(y_pixel), tap / KW, tap % KW);
+            let at = min(pixel, X_PIXELS - 1u) * C4 + min(row / 4u + part % (ROWS / 4u), C4 - 1u);
+            xv[i] = select(vec4<f32>(0.0), x4[at], y_pixel < Y_PIXELS && pixel < X_PIXELS);
+        }
+        var dyv: array<mat4x4<f32>, COLUMNS4>;
+        for (var j = 0u; j < COLUMNS4; j++) {
+            let column = min(column4 + j * LANES, O4 - 1u);
+            dyv[j] = mat4x4<f32>(
+                dy_in4[k * O4 + column],
+                dy_in4[min(k + 1u, Y_PIXELS - 1u) * O4 + column],
+                dy_in4[min(k + 2u, Y_PIXELS - 1u) * O4 + column],
+                dy_in4[min(k + 3u, Y_PIXELS - 1u) * O4 + column],
+            );
+        }
+        for (var r = 0u; r < ROWS; r++) {
+            var xr: vec4<f32>;
+            for (var q = 0u; q < 4u; q++) {
+                let part = q * (ROWS / 4u) + r / 4u;
+                xr[q] = subgroupShuffle(xv[part / LANES][r % 4u], part % LANES);
+            }
+            for (var j = 0u; j < COLUMNS4; j++) {
+                acc[r][j] += dyv[j] * xr;
+            }
+        }
+    }
+    for (var r = 0u; r < ROWS; r++) {
+        for (var j = 0u; j < COLUMNS4; j++) {
+            if (row + r < C && column4 + j * LANES < O4) {
+                dweight4[(chunk * WEIGHTS) / 4u + (tap * C + row + r) * O4 + column4 + j * LANES] = acc[r][j];
+            }
+        }
+    }
+}
+
+// A first layer: any C, O a multiple of 4, one group; all taps and channels c of LANES vec4s of o per subgroup, whose lanes load
+// LANES pixels for all.
+@compute @workgroup_size(WORKGROUP)
+fn backward_weight_thin_subgroup(@builtin(global_invocation_id) global_id: vec3<u32>) {
+    let id = flat_id(global_id);
+    let lane = id % LANES;
+    let tile = id / LANES;
+    let across = (O4 + LANES - 1u) / LANES;
+    if (tile >= across * CHUNKS) {
+        return;
+    }
+    let column4 = tile % across * LANES + lane;
+    let chunk = tile / across;
+
+    var acc: array<vec4<f32>, KH * KW * C>;
+    let end = min((chunk + 1u) * K_CHUNK, Y_PIXELS);
+    for (var k = chunk * K_CHUNK; k < end; k += LANES) {
+        let mine = corner(k + lane);
+        let counts = k + lane < end;
+        var dyv: array<vec4<f32>, LANES>;
+        for (var q = 0u; q < LANES; q++) {
+            dyv[q] = dy_in4[min(k + q, Y_PIXELS - 1u) * O4 + min(column4, O4 - 1u)];
+        }
+        for (var kh = 0u; kh < KH; kh++) {
+            for (var kw = 0u; kw < KW; kw++) {
+                let pixel = under_tap(mine, kh, kw);
+                for (var c = 0u; c < C; c++) {
+                    let xv = select(0.0, x[min(pixel, X_PIXELS - 1u) * C + c], counts && pixel < X_PIXELS);
+                    for (var q = 0u; q < LANES; q++) {
+                        acc[(kh * KW + kw) * C + c] += subgroupShuffle(xv, q) * dyv[q];
+                    }
+                }
+            }
+        }
+    }
+    if (column4 < O4) {
+        for (var i = 0u; i < KH * KW * C; i++) {
+            dweight4[(chunk * WEIGHTS) / 4u + i * O4 + column4] = acc[i];
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 // first. Rows and columns beyond the edge are loaded from the last valid one and not stored. A long sum is cut into SPLITS
 // chunks of K_CHUNK, each with its own (M, N) plane of y, which reduce_sum adds up in a fixed order.
 #import flat
+#import subgroup
 
 const M: u32 = 64u;
 const N: u32 = 64u;
@@ -26,6 +27,8 @@ const K4: u32 = max(K / 4u, 1u);
 @group(0) @binding(0) var<storage, read> a4: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> b4: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y4: array<vec4<f32>>;
+
+#epilogue
 
 // Any extents and transpositions: 4 × 4 outputs per invocation, scalar loads.
 @compute @workgroup_size(WORKGROUP)
@@ -103,7 +106,8 @@ fn forward_nn(@builtin(global_invocation_id) global_id: vec3<u32>) {
     for (var i = 0u; i < NN_ROWS; i++) {
         for (var j = 0u; j < NN_COLUMNS4; j++) {
             if (row + i < M && column4 + j < N4) {
-                y4[(split * M + row + i) * N4 + column4 + j] = acc[i][j];
+                let at = (split * M + row + i) * N4 + column4 + j;
+                y4[at] = epilogue(acc[i][j], at, column4 + j);
             }
         }
     }
@@ -183,8 +187,77 @@ fn forward_tn(@builtin(global_invocation_id) global_id: vec3<u32>) {
         for (var j = 0u; j < TN_COLUMNS4; j++) {
             if (row4 + i < M4 && column4 + j < N4) {
                 for (var r = 0u; r < 4u; r++) {
-                    y4[(split * M + (row4 + i) * 4u + r) * N4 + column4 + j] = acc[i][j][r];
+                    let at = (split * M + (row4 + i) * 4u + r) * N4 + column4 + j;
+                    y4[at] = epilogue(acc[i][j][r], at, column4 + j);
                 }
+            }
+        }
+    }
+}
+
+// A subgroup per tile (lib/subgroup.wgsl). The extents along which a vec4 is loaded are multiples of 4: K or M for a, N or K for
+// b; and N always, for the vec4s of y.
+@compute @workgroup_size(WORKGROUP)
+fn forward_subgroup(@builtin(global_invocation_id) global_id: vec3<u32>) {
+    let id = flat_id(global_id);
+    let lane = id % LANES;
+    let tile = id / LANES;
+    let across = (N4 + COLUMNS4 * LANES - 1u) / (COLUMNS4 * LANES);
+    let down = (M + ROWS - 1u) / ROWS;
+    if (tile >= across * down * SPLITS) {
+        return;
+    }
+    let column4 = tile % across * (COLUMNS4 * LANES) + lane;
+    let row = tile / across % down * ROWS;
+    let split = tile / (across * down);
+
+    var acc: array<array<vec4<f32>, COLUMNS4>, ROWS>;
+    let end = min((split + 1u) * (K_CHUNK / 4u), K4);
+    for (var k4 = split * (K_CHUNK / 4u); k4 < end; k4++) {
+        // Not transposed: the lane's rows, along k. Transposed: vec4s of four rows; ROWS / 4 of them for each unit of k.
+        var av: array<vec4<f32>, LOADS>;
+        for (var i = 0u; i < LOADS; i++) {
+            let part = i * LANES + lane;
+            if (TRANSPOSE_A) {
+                let k = min(k4 * 4u + part / (ROWS / 4u), K - 1u);
+                av[i] = a4[k * M4 + min(row / 4u + part % (ROWS / 4u), M4 - 1u)];
+            } else {
+                av[i] = a4[min(row + part, M - 1u) * K4 + k4];
+            }
+        }
+        // For each of four units of k, four columns.
+        var bv: array<mat4x4<f32>, COLUMNS4>;
+        for (var j = 0u; j < COLUMNS4; j++) {
+            let column = min(column4 + j * LANES, N4 - 1u);
+            if (TRANSPOSE_B) {
+                let at = column * 4u * K4 + k4;
+                bv[j] = transpose(mat4x4<f32>(b4[at], b4[at + K4], b4[at + 2u * K4], b4[at + 3u * K4]));
+            } else {
+                let at = k4 * 4u * N4 + column;
+                bv[j] = mat4x4<f32>(b4[at], b4[at + N4], b4[at + 2u * N4], b4[at + 3u * N4]);
+            }
+        }
+        for (var r = 0u; r < ROWS; r++) {
+            var ar: vec4<f32>;
+            if (TRANSPOSE_A) {
+                for (var q = 0u; q < 4u; q++) {
+                    let part = q * (ROWS / 4u) + r / 4u;
+                    ar[q] = subgroupShuffle(av[part / LANES][r % 4u], part % LANES);
+                }
+            } else {
+                ar = subgroupShuffle(av[r / LANES], r % LANES);
+            }
+            for (var j = 0u; j < COLUMNS4; j++) {
+                acc[r][j] += bv[j] * ar;
+            }
+        }
+    }
+    for (var r = 0u; r < ROWS; r++) {
+        for (var j = 0u; j < COLUMNS4; j++) {
+            let column = column4 + j * LANES;
+            if (row + r < M && column < N4) {
+                let at = (split * M + row + r) * N4 + column;
+                y4[at] = epilogue(acc[r][j], at, column);
             }
         }
     }

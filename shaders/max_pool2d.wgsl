@@ -35,6 +35,8 @@ const NO_TAP: u32 = 0xffffffffu;
 @group(0) @binding(1) var<storage, read_write> y4: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> indices4: array<vec4<u32>>;
 
+#epilogue
+
 // WGSL may assume that there is no NaN, so the bits are asked; a NaN must be seen further on.
 fn is_nan(v: f32) -> bool {
     return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u;
@@ -180,5 +182,5 @@ fn backward_vec4(@builtin(global_invocation_id) global_id: vec3<u32>) {
             sum += select(vec4<f32>(0.0), dy4[out], wins);
         }
     }
-    dx4[id] = sum;
+    dx4[id] = epilogue(sum, id, c4);
 }

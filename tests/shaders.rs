@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use anygrad::check::experiment::{CaseNode, nodes_of_case};
-use anygrad::graph::{Dispatch, Lowering, Operand};
+use anygrad::graph::{Dispatch, Lowering, Operand, Target};
 use anygrad::{ops, wgsl};
 
 /// Mesa's lavapipe up to 25.0 silently leaves loops after 65,535 iterations of one invocation, all loops added up.
@@ -32,13 +32,33 @@ fn read(path: &str) -> String {
         .expect("the file can be read")
 }
 
-/// Every node of the forward and backward graphs of every case.
+/// The kinds of adapters: the floor, and subgroups of every size that GPUs and software have.
+pub(crate) const TARGETS: [Target; 5] = [
+    Target::FLOOR,
+    Target { subgroup: Some(8) },
+    Target { subgroup: Some(16) },
+    Target { subgroup: Some(32) },
+    Target { subgroup: Some(64) },
+];
+
+/// Every node of the forward and backward graphs of every case, once for each way to compute it on some adapter.
 pub(crate) fn nodes() -> Vec<CaseNode> {
-    let mut nodes = Vec::new();
+    let mut nodes: Vec<CaseNode> = Vec::new();
     for definition in ops::OPS {
         for (index, case) in (definition.cases)().iter().enumerate() {
-            let of_case = nodes_of_case(definition.name, index, case);
-            nodes.extend(of_case.unwrap_or_else(|error| panic!("{error}")));
+            let mut of_case: Vec<CaseNode> = Vec::new();
+            for target in &TARGETS {
+                let found = nodes_of_case(definition.name, index, case, target);
+                for node in found.unwrap_or_else(|error| panic!("{error}")) {
+                    let same = |known: &CaseNode| {
+                        known.what == node.what && known.node.lowering == node.node.lowering
+                    };
+                    if !of_case.iter().any(same) {
+                        of_case.push(node);
+                    }
+                }
+            }
+            nodes.extend(of_case);
         }
     }
     nodes
@@ -79,14 +99,14 @@ fn an_op_is_three_files_of_one_stem_and_a_word_in_the_registry() {
 fn a_view_has_no_kernels_and_an_op_with_kernels_is_no_view() {
     for view in ops::VIEWS {
         for (index, case) in (view.cases)().iter().enumerate() {
-            for node in nodes_of_case(view.name, index, case).unwrap() {
+            for node in nodes_of_case(view.name, index, case, &Target::FLOOR).unwrap() {
                 assert!(dispatches(&node).is_empty(), "{}", node.what);
             }
         }
     }
     for op in ops::OPS {
         for (index, case) in (op.cases)().iter().enumerate() {
-            let nodes = nodes_of_case(op.name, index, case).unwrap();
+            let nodes = nodes_of_case(op.name, index, case, &Target::FLOOR).unwrap();
             assert!(!dispatches(&nodes[0]).is_empty(), "{}", nodes[0].what);
         }
     }

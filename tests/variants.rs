@@ -29,9 +29,20 @@ struct Variant {
 
 impl Variant {
     fn new(dispatch: &Dispatch) -> Result<Self, String> {
-        let text = wgsl::specialise(ops::shader(dispatch.shader), &dispatch.constants);
-        let module = wgsl::parse(&text)?.naga;
-        let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
+        let text = ops::text(
+            dispatch.shader,
+            &dispatch.constants,
+            dispatch.fusion.stages(),
+            dispatch.operands.len(),
+        );
+        let module = wgsl::parse(&text)?.only(dispatch.entry)?.naga;
+        // Subgroups are asked for by what the ops offer to adapters that have them, and by nothing else.
+        let capabilities = if dispatch.entry.contains("subgroup") {
+            Capabilities::SUBGROUP
+        } else {
+            Capabilities::empty()
+        };
+        let info = Validator::new(ValidationFlags::all(), capabilities)
             .validate(&module)
             .map_err(|error| error.emit_to_string(&text))?;
         Ok(Self { module, info })
@@ -184,7 +195,11 @@ fn every_variant_is_valid_within_default_limits_translatable_and_bound_as_its_op
     let mut breaches = BTreeSet::new();
     for node in &nodes() {
         for dispatch in dispatches(node) {
-            let key = format!("{} {:?}", dispatch.shader, dispatch.constants);
+            let (shader, entry) = (dispatch.shader, dispatch.entry);
+            let key = format!(
+                "{shader} {entry} {:?} {:?}",
+                dispatch.constants, dispatch.fusion
+            );
             let mut check = || -> Result<(), String> {
                 if !variants.contains_key(&key) {
                     variants.insert(key.clone(), Variant::new(dispatch)?);
@@ -192,7 +207,7 @@ fn every_variant_is_valid_within_default_limits_translatable_and_bound_as_its_op
                 let variant = &variants[&key];
                 let entry = variant.entry(dispatch.entry)?;
                 bound(node, dispatch, &variant.bindings(entry))?;
-                if translated.insert((key.clone(), dispatch.entry)) {
+                if translated.insert(key.clone()) {
                     variant.limits(entry)?;
                     variant.translate(dispatch.entry)?;
                 }

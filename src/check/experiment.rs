@@ -7,7 +7,7 @@ use super::compare::{ROUNDING, Tolerance};
 use super::inputs::Numbers;
 use super::interpreter::Interpreter;
 use super::{list, words};
-use crate::graph::{Array, Case, DType, Lowering, Node, TensorType};
+use crate::graph::{Array, Case, DType, Lowering, Node, Target, TensorType};
 
 /// One node of the forward and backward graph of a case, with numbers.
 #[derive(Clone, Debug)]
@@ -43,7 +43,8 @@ impl Experiment {
     }
 }
 
-/// The experiments of case number `index` of the op `name`: one for each node with kernels of its forward and backward graph.
+/// The experiments of case number `index` of the op `name`: one for each way to compute each node of its forward and backward
+/// graph on an adapter of this kind.
 ///
 /// A node that is in `seen` (the same op on the same types, with inputs of the same kind) is left out; the others are added.
 ///
@@ -53,6 +54,7 @@ pub fn of_case(
     name: &str,
     index: usize,
     case: &Case,
+    target: &Target,
     seen: &mut BTreeSet<String>,
 ) -> Result<Vec<Experiment>, String> {
     let graph = CaseGraph::build(name, index, case)?;
@@ -80,28 +82,45 @@ pub fn of_case(
             .collect();
         let what = format!("{}, {} of {}", graph.what, node.name(), list(&types));
         match experiment(what, node, types, inputs, output_types) {
-            Ok(experiment) => experiments.push(experiment),
+            Ok(experiment) => {
+                experiments.extend(graph.graph.ways(node, target).into_iter().map(|way| {
+                    let mut experiment = experiment.clone();
+                    experiment.node.lowering = way;
+                    experiment
+                }))
+            }
             Err(error) => failure = Some(error),
         }
     });
     failure.map_or(Ok(experiments), Err)
 }
 
-/// The nodes of the forward and backward graph of a case.
+/// The nodes of the forward and backward graph of a case, each once for every way to compute it on an adapter of this kind.
 ///
 /// # Errors
 /// If the inputs do not fit the op.
-pub fn nodes_of_case(name: &str, index: usize, case: &Case) -> Result<Vec<CaseNode>, String> {
+pub fn nodes_of_case(
+    name: &str,
+    index: usize,
+    case: &Case,
+    target: &Target,
+) -> Result<Vec<CaseNode>, String> {
     let CaseGraph { graph, what, .. } = CaseGraph::build(name, index, case)?;
     let types = |values: &[crate::graph::Value]| {
         let types = values.iter().map(|&v| graph.tensor(v).clone());
         types.collect::<Vec<TensorType>>()
     };
-    let nodes = graph.nodes().iter().map(|node| CaseNode {
-        what: format!("{what}, {}", node.name()),
-        node: node.clone(),
-        types: types(&node.inputs),
-        output_types: types(&node.outputs),
+    let nodes = graph.nodes().iter().flat_map(|node| {
+        let ways = graph.ways(node, target).into_iter();
+        ways.map(|lowering| CaseNode {
+            what: format!("{what}, {}", node.name()),
+            node: Node {
+                lowering,
+                ..node.clone()
+            },
+            types: types(&node.inputs),
+            output_types: types(&node.outputs),
+        })
     });
     Ok(nodes.collect())
 }

@@ -3,7 +3,7 @@
 use super::prove::{OpReport, prove_all, prove_op};
 use super::{NodeRun, Runner, Words, case, words};
 use crate::error::{Error, Result};
-use crate::graph::{DType, Node, TensorType};
+use crate::graph::{DType, Node, Target, TensorType};
 use crate::ops;
 
 /// How a runner fails.
@@ -43,6 +43,10 @@ impl FakeRunner {
 }
 
 impl Runner for FakeRunner {
+    fn target(&self) -> Target {
+        Target::FLOOR
+    }
+
     fn run_node(
         &mut self,
         node: &Node,

@@ -97,7 +97,7 @@ impl<'g> Interpreter<'g> {
 mod tests {
     use super::*;
     use crate::graph::{
-        Dispatch, Gradient, Op, Operand, ShapeError, Tape, Target, TensorType, autograd,
+        Dispatch, Fusion, Gradient, Op, Operand, ShapeError, Tape, Target, TensorType, autograd,
     };
     use crate::ops::{add::Add, matmul::Matmul, relu::Relu};
 
@@ -130,6 +130,7 @@ mod tests {
                 invocations: 1,
                 loop_trips: 0,
                 flops: 1,
+                fusion: Fusion::None,
             })]
         }
         fn gradient(&self, _: &mut Tape<'_>) -> Gradient {

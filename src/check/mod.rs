@@ -18,7 +18,7 @@ pub mod sabotage;
 pub mod words;
 
 use crate::error::Result;
-use crate::graph::{Node, TensorType};
+use crate::graph::{Node, Target, TensorType};
 
 pub use compare::{Comparison, Tolerance, compare};
 pub use gradient::{GradientReport, prove_gradient, prove_gradient_of};
@@ -44,7 +44,10 @@ pub struct NodeRun {
 
 /// Runs single nodes on an adapter.
 pub trait Runner {
-    /// Runs the kernels of one node.
+    /// What the adapter offers: the ways to be proved.
+    fn target(&self) -> Target;
+
+    /// Runs the kernels of one node, in the way that it holds.
     ///
     /// `types` and `inputs` are the node's inputs, `output_types` its outputs. Each word of an output that is not the storage of
     /// an updated input is `poison` before the run.

@@ -3,7 +3,7 @@
 use super::{NodeRun, Runner, Words};
 use crate::error::Result;
 use crate::gpu::{Executor, Gpu, Kernels, Memory};
-use crate::graph::{Graph, Node, Storage, TensorType, Value};
+use crate::graph::{Graph, Node, Storage, Target, TensorType, Value};
 use crate::plan::Plan;
 
 /// An adapter as a [`Runner`].
@@ -24,6 +24,10 @@ impl<'a> OnGpu<'a> {
 }
 
 impl Runner for OnGpu<'_> {
+    fn target(&self) -> Target {
+        self.gpu.target()
+    }
+
     fn run_node(
         &mut self,
         node: &Node,
@@ -40,6 +44,7 @@ impl Runner for OnGpu<'_> {
         let y = graph
             .apply(node.op.clone(), &x)
             .expect("a node's inputs fit");
+        graph.choose(0, node.lowering.clone());
         let keep: Vec<Value> = x.iter().chain(&y).copied().collect();
         // Every run begins with buffers of its own.
         let mut memory = Memory::new();

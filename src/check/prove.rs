@@ -88,7 +88,8 @@ fn prove(
         errors.push(format!("{}: there are no cases", definition.name));
     }
     for (index, case) in cases.iter().enumerate() {
-        let experiments = match experiment::of_case(definition.name, index, case, seen) {
+        let target = runner.target();
+        let experiments = match experiment::of_case(definition.name, index, case, &target, seen) {
             Ok(experiments) => experiments,
             Err(error) => {
                 errors.push(error);

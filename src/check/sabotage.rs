@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::compare::{Tolerance, compare};
 use super::experiment::{self, Experiment};
-use crate::graph::{Array, DType};
+use crate::graph::{Array, DType, Target};
 use crate::ops::Definition;
 
 /// A way in which an output can be wrong.
@@ -121,7 +121,7 @@ pub fn sabotage_op(definition: &Definition) -> SabotageReport {
     // Of one output of one pass: in how many cases a mutant was refused, and in how many it passed.
     let mut counts: BTreeMap<(String, usize, Mutant), [usize; 2]> = BTreeMap::new();
     for (index, case) in (definition.cases)().iter().enumerate() {
-        match experiment::of_case(definition.name, index, case, &mut seen) {
+        match experiment::of_case(definition.name, index, case, &Target::FLOOR, &mut seen) {
             Err(error) => report.failures.push(error),
             Ok(experiments) => {
                 for experiment in &experiments {

@@ -112,6 +112,11 @@ pub fn list() -> Vec<AdapterInfo> {
     adapters(&instance()).iter().map(describe).collect()
 }
 
+/// The features beyond WebGPU's floor that kernels use where the adapter has them.
+pub(super) fn used_features(adapter: &wgpu::Adapter) -> wgpu::Features {
+    adapter.features() & wgpu::Features::SUBGROUP
+}
+
 pub(super) fn describe(adapter: &wgpu::Adapter) -> AdapterInfo {
     let info = adapter.get_info();
     let limits = adapter.limits();

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::adapter::{self, AdapterInfo, Choice};
 use super::readback::Counters;
 use crate::error::{Error, Result};
+use crate::graph::Target;
 
 /// Whether shaders run with wgpu's run-time checks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -55,7 +56,7 @@ impl Gpu {
         let info = adapter::describe(&adapter);
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("anygrad"),
-            required_features: wgpu::Features::empty(),
+            required_features: adapter::used_features(&adapter),
             required_limits: adapter.limits(),
             memory_hints: wgpu::MemoryHints::Performance,
             ..Default::default()
@@ -88,6 +89,15 @@ impl Gpu {
             fault,
             in_flight: RefCell::default(),
         })
+    }
+
+    /// What the adapter offers to kernels.
+    pub fn target(&self) -> Target {
+        let [smallest, largest] = self.info.subgroups;
+        let subgroups = self.device.features().contains(wgpu::Features::SUBGROUP);
+        Target {
+            subgroup: (subgroups && smallest == largest).then_some(smallest),
+        }
     }
 
     /// The first error that arrived outside of a call, if any.

@@ -38,7 +38,12 @@ pub(super) struct Pipelines {
 impl Pipelines {
     /// The pipeline of a kernel, compiled if it is new.
     pub(super) fn get(&mut self, gpu: &Gpu, kernel: &Kernel) -> Result<Pipeline> {
-        let mut text = wgsl::specialise(ops::shader(kernel.shader), &kernel.constants);
+        let mut text = ops::text(
+            kernel.shader,
+            &kernel.constants,
+            kernel.fusion.stages(),
+            kernel.bindings.len(),
+        );
         if gpu.trust == Trust::Watched {
             text = wgsl::watched(&text, kernel.loop_trips);
         }
@@ -62,13 +67,10 @@ fn compile(gpu: &Gpu, kernel: &Kernel, text: &str) -> Result<Pipeline> {
             "this is a bug of anygrad or of the driver; please report it with the output of `anygrad devices`",
         )
     };
-    let module = wgsl::parse(text).map_err(refuse)?;
-    let workgroup_size = module
-        .entry_points
-        .iter()
-        .find(|entry| entry.name == kernel.entry)
-        .ok_or_else(|| refuse("no such entry point".to_owned()))?
-        .workgroup_size;
+    let module = wgsl::parse(text)
+        .and_then(|module| module.only(kernel.entry))
+        .map_err(refuse)?;
+    let workgroup_size = module.entry_points[0].workgroup_size;
     let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
     let descriptor = wgpu::ShaderModuleDescriptor {
         label: Some(kernel.shader),

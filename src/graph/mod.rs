@@ -5,15 +5,17 @@
 
 pub mod array;
 pub mod autograd;
+mod fused;
 pub mod op;
 pub mod shape;
 
 use std::fmt;
 
 pub use array::Array;
+pub use fused::Fused;
 pub use op::{
-    Case, CaseInput, Constant, Dispatch, Domain, Gradient, Lowering, Op, OpRef, Operand, Tape,
-    Target,
+    Case, CaseInput, Constant, Dispatch, Domain, Fusion, Gradient, Lowering, Op, OpRef, Operand,
+    Stage, Tape, Target,
 };
 pub use shape::{DType, MAX_ELEMENTS, Shape, ShapeError, TensorType, Window};
 
@@ -84,9 +86,15 @@ pub struct Node {
 }
 
 impl Node {
-    /// `op.pass`, the name in reports.
+    /// `op.pass`, the name in reports; a fused node names its stages behind it.
     pub fn name(&self) -> String {
-        format!("{}.{}", self.op.name(), self.op.pass())
+        let mut name = format!("{}.{}", self.op.name(), self.op.pass());
+        if let Lowering::Kernels { dispatches, .. } = &self.lowering {
+            for stage in dispatches.iter().flat_map(|d| d.fusion.stages()) {
+                name.push_str(&format!("+{stage}"));
+            }
+        }
+        name
     }
 }
 
@@ -104,17 +112,27 @@ impl Graph {
         Self::default()
     }
 
-    /// The ways to compute a node on an adapter of this kind, the best guess first.
+    /// The ways to compute a node on an adapter of this kind, the best guess first: at least one.
     pub fn ways(&self, node: &Node, target: &Target) -> Vec<Lowering> {
+        let ways = self.possible_ways(node, target);
+        assert!(!ways.is_empty(), "{} can be computed", node.name());
+        ways
+    }
+
+    /// As [`Graph::ways`], for a node that perhaps cannot be computed at all.
+    pub fn possible_ways(&self, node: &Node, target: &Target) -> Vec<Lowering> {
         let types = |values: &[Value]| {
             let types = values.iter().map(|&value| self.tensor(value).clone());
             types.collect::<Vec<TensorType>>()
         };
-        let ways = node
-            .op
-            .lower(&types(&node.inputs), &types(&node.outputs), target);
-        assert!(!ways.is_empty(), "{} can be computed", node.name());
-        ways
+        node.op
+            .lower(&types(&node.inputs), &types(&node.outputs), target)
+    }
+
+    /// Puts another node in the place of number `index`; it has the outputs of the one before.
+    pub fn replace(&mut self, index: usize, op: OpRef, inputs: Vec<Value>, lowering: Lowering) {
+        let node = &mut self.nodes[index];
+        (node.op, node.inputs, node.lowering) = (op, inputs, lowering);
     }
 
     /// Computes node number `index` in another way.

@@ -97,6 +97,16 @@ impl Lowering {
             dispatches: vec![dispatch],
         }
     }
+
+    /// Whether no invocation loops longer than every driver can.
+    pub fn ends(&self) -> bool {
+        match self {
+            Self::View => true,
+            Self::Kernels { dispatches, .. } => {
+                dispatches.iter().all(|d| d.loop_trips < MAX_LOOP_TRIPS)
+            }
+        }
+    }
 }
 
 /// A tensor of a node, as its kernels see it.
@@ -169,6 +179,75 @@ pub struct Dispatch {
     pub loop_trips: usize,
     /// Floating-point operations, a multiply-add counted as two.
     pub flops: u64,
+    /// Whether it can be one kernel with others.
+    pub fusion: Fusion,
+}
+
+/// How a kernel can be made one with the kernels that follow it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fusion {
+    /// Not at all.
+    None,
+    /// It hands every `vec4` of its one output to the shader's `epilogue`, which does these stages. Their operands are the last
+    /// ones of the dispatch, in order.
+    Host(Vec<Stage>),
+    /// It is such a stage by itself.
+    Guest {
+        /// What it does.
+        stage: Stage,
+        /// The input that is the result of the stage before; its other input, if any, is the stage's operand.
+        chain: usize,
+    },
+}
+
+impl Fusion {
+    /// A host without stages where `vec4s` leave the kernel, else nothing.
+    pub fn host(vec4s: bool) -> Self {
+        if vec4s {
+            Self::Host(Vec::new())
+        } else {
+            Self::None
+        }
+    }
+
+    /// The stages of a host.
+    pub fn stages(&self) -> &[Stage] {
+        match self {
+            Self::Host(stages) => stages,
+            Self::None | Self::Guest { .. } => &[],
+        }
+    }
+}
+
+/// What happens to the `vec4`s of a result before they are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// `y + row[column]`: the operand is a row as long as the innermost axis of `y`.
+    AddRow,
+    /// `f(y)`, with the `f` of this shader.
+    Apply(&'static str),
+    /// `df(z) · y`, with the `df` of this shader; the operand `z` is as large as `y`.
+    ApplyDerivative(&'static str),
+}
+
+impl std::fmt::Display for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::AddRow => f.write_str("add_bias"),
+            Self::Apply(function) => f.write_str(function),
+            Self::ApplyDerivative(function) => write!(f, "{function}.backward"),
+        }
+    }
+}
+
+impl Stage {
+    /// How many operands it has.
+    pub fn operands(self) -> usize {
+        match self {
+            Self::Apply(_) => 0,
+            Self::AddRow | Self::ApplyDerivative(_) => 1,
+        }
+    }
 }
 
 /// Loop iterations of one invocation, at most: Mesa up to 25.0 silently leaves all loops after 65,535.

@@ -2,7 +2,7 @@
 
 use super::elementwise;
 use crate::graph::{
-    Array, Case, CaseInput, Gradient, Lowering, Op, ShapeError, Tape, Target, TensorType,
+    Array, Case, CaseInput, Fusion, Gradient, Lowering, Op, ShapeError, Tape, Target, TensorType,
 };
 use crate::reference;
 
@@ -30,6 +30,7 @@ impl Op for Add {
             inputs[0].elements(),
             2,
             1,
+            Fusion::None,
         )]
     }
 

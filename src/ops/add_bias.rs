@@ -2,8 +2,8 @@
 
 use super::reduce_sum::ReduceSum;
 use crate::graph::{
-    Array, Case, CaseInput, Dispatch, Gradient, Lowering, Op, Operand, ShapeError, Tape, Target,
-    TensorType,
+    Array, Case, CaseInput, Dispatch, Fusion, Gradient, Lowering, Op, Operand, ShapeError, Stage,
+    Tape, Target, TensorType,
 };
 use crate::reference;
 
@@ -46,6 +46,14 @@ impl Op for AddBias {
             invocations: (rows * channels).div_ceil(4),
             loop_trips: 0,
             flops: (rows * channels) as u64,
+            fusion: if channels % 4 == 0 {
+                Fusion::Guest {
+                    stage: Stage::AddRow,
+                    chain: 0,
+                }
+            } else {
+                Fusion::None
+            },
         })]
     }
 

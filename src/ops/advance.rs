@@ -2,8 +2,8 @@
 
 use super::state;
 use crate::graph::{
-    Array, Case, CaseInput, Dispatch, Domain, Gradient, Lowering, Op, Operand, ShapeError, Tape,
-    Target, TensorType,
+    Array, Case, CaseInput, Dispatch, Domain, Fusion, Gradient, Lowering, Op, Operand, ShapeError,
+    Tape, Target, TensorType,
 };
 use crate::reference;
 
@@ -70,6 +70,7 @@ impl Op for Advance {
             invocations: 1,
             loop_trips: 0,
             flops: 0,
+            fusion: Fusion::None,
         })]
     }
 

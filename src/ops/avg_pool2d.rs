@@ -1,9 +1,12 @@
 //! `y = mean x` over sliding windows of images.
 
+use std::sync::Arc;
+
 use super::pooling::{self, Extents};
+use super::sigmoid::Sigmoid;
 use crate::graph::{
-    Array, Case, CaseInput, Dispatch, Gradient, Lowering, Op, Operand, Shape, ShapeError, Tape,
-    Target, TensorType, Window,
+    Array, Case, CaseInput, Dispatch, Domain, Fused, Fusion, Gradient, Lowering, Op, Operand,
+    Shape, ShapeError, Tape, Target, TensorType, Window,
 };
 use crate::reference;
 
@@ -76,6 +79,7 @@ impl Op for AvgPool2d {
             invocations: outputs[0].elements() / lanes,
             loop_trips,
             flops: (extents.output().elements() * taps) as u64,
+            fusion: Fusion::host(lanes == 4),
         })]
     }
 
@@ -117,7 +121,29 @@ pub fn cases() -> Vec<Case> {
                 vec![CaseInput::normal(shape)],
             )
         })
+        .chain(fused_cases())
         .collect()
+}
+
+/// Pools with epilogues.
+fn fused_cases() -> [Case; 2] {
+    let (shape, window) = ([2, 7, 9, 12], Window::new([3, 2]));
+    let forward = Fused::new(Arc::new(AvgPool2d::Forward { window }), 1);
+    let input = Shape::from(shape);
+    let backward = Fused::new(Arc::new(AvgPool2d::Backward { window, input }), 1);
+    [
+        Case::new(
+            forward.then(Arc::new(Sigmoid::Forward), 1, 0),
+            vec![CaseInput::normal(shape)],
+        ),
+        Case::new(
+            backward.then(Arc::new(Sigmoid::Backward), 2, 1),
+            vec![
+                CaseInput::normal([2, 5, 8, 12]),
+                CaseInput::floats(shape, Domain::Positive),
+            ],
+        ),
+    ]
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use super::state;
 use crate::graph::{
-    Array, Case, CaseInput, Dispatch, Gradient, Lowering, Op, Operand, ShapeError, Tape, Target,
-    TensorType,
+    Array, Case, CaseInput, Dispatch, Fusion, Gradient, Lowering, Op, Operand, ShapeError, Tape,
+    Target, TensorType,
 };
 use crate::reference;
 
@@ -73,6 +73,7 @@ impl Op for BatchIndices {
                 None => 0,
             },
             flops: self.batch as u64,
+            fusion: Fusion::None,
         })]
     }
 

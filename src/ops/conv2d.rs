@@ -4,10 +4,16 @@
 //! and likewise for w, as PyTorch's `conv2d` (which stores the weight as (O, C / groups, KH, KW)). The kernels are implicit
 //! matrix products: nothing is unrolled in memory.
 
+use std::sync::Arc;
+
+use super::add_bias::AddBias;
+use super::relu::Relu;
+use super::sigmoid::Sigmoid;
+use super::subgroup::Tile;
 use super::{reduce_sum, workgroup};
 use crate::graph::{
-    Array, Case, CaseInput, Constant, Dispatch, Gradient, Lowering, Op, Operand, Shape, ShapeError,
-    Tape, Target, TensorType, Window,
+    Array, Case, CaseInput, Constant, Dispatch, Domain, Fused, Fusion, Gradient, Lowering, Op,
+    Operand, Shape, ShapeError, Tape, Target, TensorType, Window,
 };
 use crate::reference;
 
@@ -112,9 +118,26 @@ impl Extents {
         self.groups == 1 && self.o.is_multiple_of(4) && self.taps() * self.c <= MAX_THIN
     }
 
-    fn forward(&self) -> Lowering {
-        let mut constants = self.constants();
+    fn forward(&self, target: &Target) -> Vec<Lowering> {
         let pixels = self.n * self.oh * self.ow;
+        let lanes = target.subgroup.filter(|_| self.all_vec4() || self.thin());
+        let tiles = Tile::candidates(lanes, pixels, self.o).into_iter();
+        let lowered = tiles.map(|tile| match tile {
+            Some(tile) if self.all_vec4() => {
+                let per_tap = 2 + tile.loads() + self.c / 4 * tile.trips_per_k4(false);
+                self.subgroup("forward_subgroup", tile, pixels, self.o, per_tap)
+            }
+            Some(tile) => {
+                let per_tap = 2 + tile.loads() + self.c * tile.trips_per_k4(false);
+                self.subgroup("forward_thin_subgroup", tile, pixels, self.o, per_tap)
+            }
+            None => self.forward_alone(pixels),
+        });
+        lowered.collect()
+    }
+
+    fn forward_alone(&self, pixels: usize) -> Lowering {
+        let mut constants = self.constants();
         let (entry, invocations, loop_trips);
         if self.all_vec4() || self.thin() {
             let (rows, columns4) = self.tile(pixels, self.o);
@@ -136,9 +159,22 @@ impl Extents {
         self.one(entry, constants, invocations, loop_trips)
     }
 
-    fn backward_x(&self) -> Lowering {
-        let mut constants = self.constants();
+    fn backward_x(&self, target: &Target) -> Vec<Lowering> {
         let pixels = self.n * self.h * self.w;
+        let lanes = target.subgroup.filter(|_| self.all_vec4());
+        let tiles = Tile::candidates(lanes, pixels, self.c).into_iter();
+        let lowered = tiles.map(|tile| match tile {
+            Some(tile) => {
+                let per_tap = 2 + tile.loads() + self.o / 4 * tile.trips_per_k4(false);
+                self.subgroup("backward_x_subgroup", tile, pixels, self.c, per_tap)
+            }
+            None => self.backward_x_alone(pixels),
+        });
+        lowered.collect()
+    }
+
+    fn backward_x_alone(&self, pixels: usize) -> Lowering {
+        let mut constants = self.constants();
         let (entry, invocations, loop_trips);
         if self.all_vec4() {
             let (rows, columns4) = self.tile(pixels, self.c);
@@ -155,7 +191,89 @@ impl Extents {
         self.one(entry, constants, invocations, loop_trips)
     }
 
-    fn backward_weight(&self) -> Lowering {
+    /// A subgroup for each tile of (pixels, channels), which spends so many loop iterations per tap.
+    fn subgroup(
+        &self,
+        entry: &'static str,
+        tile: Tile,
+        pixels: usize,
+        channels: usize,
+        trips_per_tap: usize,
+    ) -> Lowering {
+        let mut constants = self.constants();
+        constants.extend(tile.constants());
+        let invocations = tile.count(pixels, channels) * tile.lanes();
+        let loop_trips = tile.loads() + self.taps() * trips_per_tap + tile.trips_around();
+        self.dispatch(entry, constants, invocations, loop_trips)
+    }
+
+    fn backward_weight(&self, target: &Target) -> Vec<Lowering> {
+        let lanes = target.subgroup.filter(|_| self.all_vec4() || self.thin());
+        let rows = if self.all_vec4() { self.c } else { FULL };
+        let tiles = Tile::candidates(lanes, rows, self.o).into_iter();
+        let lowered = tiles.map(|tile| match tile {
+            Some(tile) if self.all_vec4() => {
+                let tiles = self.taps() * tile.count(self.c, self.o);
+                let trips = tile.trips_per_k4(true) + tile.trips_around();
+                self.backward_weight_subgroup("backward_weight_subgroup", tile, tiles, trips, 4)
+            }
+            Some(tile) => {
+                let tiles = self.o.div_ceil(4 * tile.lanes());
+                let [kh, kw] = self.window.kernel;
+                let trips = 1 + tile.lanes() + kh * (1 + kw * (1 + self.c * (1 + tile.lanes())));
+                let entry = "backward_weight_thin_subgroup";
+                self.backward_weight_subgroup(entry, tile, tiles, trips, tile.lanes())
+            }
+            None => self.backward_weight_alone(),
+        });
+        let mut ways: Vec<Lowering> = Vec::new();
+        for way in lowered {
+            // The kernel of a first layer does not depend on the tile's rows.
+            if !ways.contains(&way) {
+                ways.push(way);
+            }
+        }
+        ways
+    }
+
+    /// Subgroups for so many tiles, each spending so many loop iterations per `step` pixels of the sum.
+    fn backward_weight_subgroup(
+        &self,
+        entry: &'static str,
+        tile: Tile,
+        tiles: usize,
+        trips_per_step: usize,
+        step: usize,
+    ) -> Lowering {
+        let pixels = self.n * self.oh * self.ow;
+        let weights = self.taps() * self.c * self.o;
+        let for_trips = (pixels.div_ceil(step) * trips_per_step).div_ceil(MAX_TRIPS);
+        let for_work = WANTED_INVOCATIONS
+            .div_ceil(tiles * tile.lanes())
+            .min(pixels.div_ceil(MIN_SUM));
+        let chunks = for_trips.max(for_work).max(1);
+        let chunk = pixels.div_ceil(chunks).next_multiple_of(step);
+        let chunks = pixels.div_ceil(chunk);
+        let mut constants = self.constants();
+        constants.extend([("K_CHUNK", chunk.into()), ("CHUNKS", chunks.into())]);
+        if step == 4 {
+            constants.extend(tile.constants());
+        } else {
+            constants.extend(tile.lane_constants());
+        }
+        reduce_sum::of_planes(chunks, weights, |to| Dispatch {
+            shader: "conv2d",
+            entry,
+            constants,
+            operands: vec![Operand::Input(0), Operand::Input(1), to],
+            invocations: tiles * tile.lanes() * chunks,
+            loop_trips: chunk.div_ceil(step) * trips_per_step + MAX_THIN + tile.trips_around(),
+            flops: self.flops(),
+            fusion: Fusion::None,
+        })
+    }
+
+    fn backward_weight_alone(&self) -> Lowering {
         // The long sum runs over the rows (n, oh) of y, each OW long; it is cut into chunks of whole rows.
         let sum_rows = self.n * self.oh;
         let weights = self.taps() * self.c / self.groups * self.o;
@@ -202,6 +320,7 @@ impl Extents {
             invocations: lanes * chunks,
             loop_trips: chunk * trips_per_row + MAX_THIN + 64,
             flops: self.flops(),
+            fusion: Fusion::None,
         })
     }
 
@@ -222,6 +341,16 @@ impl Extents {
         loop_trips: usize,
     ) -> Lowering {
         constants.push(workgroup::of_tiles(invocations));
+        self.dispatch(entry, constants, invocations, loop_trips)
+    }
+
+    fn dispatch(
+        &self,
+        entry: &'static str,
+        constants: Vec<(&'static str, Constant)>,
+        invocations: usize,
+        loop_trips: usize,
+    ) -> Lowering {
         Lowering::one(Dispatch {
             shader: "conv2d",
             entry,
@@ -230,6 +359,8 @@ impl Extents {
             invocations,
             loop_trips,
             flops: self.flops(),
+            // The kernels for any channels store single numbers.
+            fusion: Fusion::host(!["forward", "backward_x"].contains(&entry)),
         })
     }
 
@@ -248,6 +379,9 @@ impl Extents {
 
 /// A first layer's kernel and input channels together, at most: they are held in registers.
 const MAX_THIN: usize = 36;
+
+/// Rows that fill any tile.
+const FULL: usize = 1 << 10;
 
 /// One invocation spends at most this many loop iterations on a sum; a longer one is cut.
 const MAX_TRIPS: usize = 40_000;
@@ -319,19 +453,28 @@ impl Op for Conv2d {
         }
     }
 
-    fn lower(&self, inputs: &[TensorType], outputs: &[TensorType], _: &Target) -> Vec<Lowering> {
+    fn lower(
+        &self,
+        inputs: &[TensorType],
+        outputs: &[TensorType],
+        target: &Target,
+    ) -> Vec<Lowering> {
         let (window, groups) = self.window();
-        vec![match self {
+        let mut ways = match self {
             Self::Forward { .. } => {
-                Extents::new(&inputs[0].shape, &outputs[0].shape, window, groups).forward()
+                Extents::new(&inputs[0].shape, &outputs[0].shape, window, groups).forward(target)
             }
             Self::BackwardX { .. } => {
-                Extents::new(&outputs[0].shape, &inputs[0].shape, window, groups).backward_x()
+                Extents::new(&outputs[0].shape, &inputs[0].shape, window, groups).backward_x(target)
             }
             Self::BackwardWeight { .. } => {
-                Extents::new(&inputs[0].shape, &inputs[1].shape, window, groups).backward_weight()
+                Extents::new(&inputs[0].shape, &inputs[1].shape, window, groups)
+                    .backward_weight(target)
             }
-        }]
+        };
+        // What a subgroup would loop too long for, the kernels for any adapter can.
+        ways.retain(Lowering::ends);
+        ways
     }
 
     fn gradient(&self, tape: &mut Tape<'_>) -> Gradient {
@@ -415,7 +558,8 @@ pub fn cases() -> Vec<Case> {
         ([1, 1, 2005, 1], 4, 1, plain([1, 9])),
         ([2, 1, 10_003, 4], 4, 1, plain([1, 3])),
     ];
-    list.iter()
+    let mut cases: Vec<Case> = list
+        .iter()
         .map(|&(x, o, groups, window)| {
             let weight = [window.kernel[0], window.kernel[1], x[3] / groups, o];
             Case::new(
@@ -423,7 +567,48 @@ pub fn cases() -> Vec<Case> {
                 vec![CaseInput::normal(x), CaseInput::normal(weight)],
             )
         })
-        .collect()
+        .collect();
+    cases.extend(fused_cases());
+    cases
+}
+
+/// Convolutions with epilogues, of every kernel that has one and of one that has none.
+fn fused_cases() -> Vec<Case> {
+    let plain = Window::new([3, 3]);
+    let mut cases = Vec::new();
+    for (x, o, groups) in [
+        ([3, 9, 8, 8], 12, 1),
+        ([5, 13, 11, 32], 64, 1),
+        ([3, 9, 8, 1], 12, 1),
+        ([2, 5, 6, 8], 12, 2),
+    ] {
+        let forward = Conv2d::Forward {
+            window: plain,
+            groups,
+        };
+        let op = Fused::new(Arc::new(forward), 2)
+            .then(Arc::new(AddBias), 2, 0)
+            .then(Arc::new(Relu::Forward), 1, 0);
+        let inputs = [
+            vec![x[0], x[1], x[2], x[3]],
+            vec![3, 3, x[3] / groups, o],
+            vec![o],
+        ];
+        cases.push(Case::new(op, inputs.map(CaseInput::normal).into()));
+        let backward = Conv2d::BackwardX {
+            window: plain,
+            groups,
+            input: Shape::from(x),
+        };
+        let op = Fused::new(Arc::new(backward), 2).then(Arc::new(Sigmoid::Backward), 2, 1);
+        let inputs = vec![
+            CaseInput::normal([x[0], x[1] - 2, x[2] - 2, o]),
+            CaseInput::normal([3, 3, x[3] / groups, o]),
+            CaseInput::floats(x, Domain::Positive),
+        ];
+        cases.push(Case::new(op, inputs));
+    }
+    cases
 }
 
 #[cfg(test)]
@@ -441,11 +626,12 @@ mod tests {
         let y = Conv2d::Forward { window, groups }.infer(&types).unwrap();
         let extents = Extents::new(&types[0].shape, &y[0].shape, window, groups);
         [
-            extents.forward(),
-            extents.backward_x(),
-            extents.backward_weight(),
+            extents.forward(&Target::FLOOR),
+            extents.backward_x(&Target::FLOOR),
+            extents.backward_weight(&Target::FLOOR),
         ]
         .iter()
+        .flatten()
         .flat_map(|lowering| match lowering {
             Lowering::Kernels { dispatches, .. } => dispatches,
             Lowering::View => unreachable!("a convolution computes"),

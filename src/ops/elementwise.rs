@@ -1,6 +1,6 @@
 //! What ops that work element by element have in common.
 
-use crate::graph::{Dispatch, Lowering, Operand, ShapeError, TensorType};
+use crate::graph::{Dispatch, Fusion, Lowering, Operand, ShapeError, TensorType};
 
 /// One kernel over `elements` elements, a `vec4` per invocation, with the operands of `lib/unary.wgsl` or `lib/binary.wgsl`.
 pub(super) fn kernel(
@@ -9,6 +9,7 @@ pub(super) fn kernel(
     elements: usize,
     inputs: usize,
     flops_per_element: u64,
+    fusion: Fusion,
 ) -> Lowering {
     let mut operands: Vec<Operand> = (0..inputs).map(Operand::Input).collect();
     operands.push(Operand::Output(0));
@@ -20,6 +21,7 @@ pub(super) fn kernel(
         invocations: elements.div_ceil(4),
         loop_trips: 0,
         flops: elements as u64 * flops_per_element,
+        fusion,
     })
 }
 
@@ -69,6 +71,16 @@ macro_rules! unary_op {
                     inputs[0].elements(),
                     inputs.len(),
                     flops[*self as usize],
+                    match self {
+                        Self::Forward => $crate::graph::Fusion::Guest {
+                            stage: $crate::graph::Stage::Apply(stringify!($name)),
+                            chain: 0,
+                        },
+                        Self::Backward => $crate::graph::Fusion::Guest {
+                            stage: $crate::graph::Stage::ApplyDerivative(stringify!($name)),
+                            chain: 1,
+                        },
+                    },
                 )]
             }
 

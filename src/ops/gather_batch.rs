@@ -1,8 +1,8 @@
 //! `x[r] = normalized(dataset[indices[r]])`: a batch out of the resident data set.
 
 use crate::graph::{
-    Array, Case, CaseInput, Constant, DType, Dispatch, Domain, Gradient, Lowering, Op, Operand,
-    ShapeError, Tape, Target, TensorType,
+    Array, Case, CaseInput, Constant, DType, Dispatch, Domain, Fusion, Gradient, Lowering, Op,
+    Operand, ShapeError, Tape, Target, TensorType,
 };
 use crate::reference;
 
@@ -188,6 +188,7 @@ impl Op for GatherBatch {
                 Self::Words => 0,
                 _ => 3 * elements as u64,
             },
+            fusion: Fusion::None,
         })]
     }
 

@@ -1,9 +1,15 @@
 //! `y = op(a) · op(b)`: the matrix product, either operand transposed or not.
 
+use std::sync::Arc;
+
+use super::add_bias::AddBias;
+use super::sigmoid::Sigmoid;
+use super::subgroup::Tile;
+use super::tanh::Tanh;
 use super::{reduce_sum, workgroup};
 use crate::graph::{
-    Array, Case, CaseInput, Dispatch, Gradient, Lowering, Op, Operand, ShapeError, Tape, Target,
-    TensorType,
+    Array, Case, CaseInput, Constant, Dispatch, Domain, Fused, Fusion, Gradient, Lowering, Op,
+    Operand, ShapeError, Tape, Target, TensorType,
 };
 use crate::reference;
 
@@ -39,56 +45,118 @@ impl Matmul {
     }
 }
 
-/// The entry point, the extents (rows, columns) of the tile of one invocation, and the loop iterations it spends per four units of k.
+/// One way to compute a product.
 struct Variant {
     entry: &'static str,
-    tile: [usize; 2],
+    /// Pieces of work that a split of the sum has, and the invocations of each.
+    tiles: usize,
+    lanes: usize,
+    /// The loop iterations that one invocation spends per four units of k, and outside of the sum.
     trips_per_k4: usize,
-    constants: Vec<(&'static str, crate::graph::Constant)>,
+    trips_around: usize,
+    constants: Vec<(&'static str, Constant)>,
 }
 
 impl Variant {
-    /// The variant for a product of these extents: `vec4` loads where the stored rows allow it, and tiles small enough to leave
-    /// work for every core.
-    fn choose([m, n, k]: [usize; 3], op: &Matmul) -> Self {
+    /// For any adapter: each invocation computes a tile by itself, with `vec4` loads where the stored rows allow it, and tiles
+    /// small enough to leave work for every core.
+    fn portable([m, n, k]: [usize; 3], op: &Matmul) -> Self {
         let large = m * n >= 1 << 15;
+        let of = |entry, [rows, columns]: [usize; 2], trips_per_k4, constants| Self {
+            entry,
+            tiles: m.div_ceil(rows) * n.div_ceil(columns),
+            lanes: 1,
+            trips_per_k4,
+            trips_around: 200,
+            constants,
+        };
         match (op.transpose_a, op.transpose_b) {
             (false, false) if n % 4 == 0 && k % 4 == 0 => {
                 let (rows, columns4) = if large { (8, 2) } else { (4, 1) };
-                Self {
-                    entry: "forward_nn",
-                    tile: [rows, 4 * columns4],
-                    trips_per_k4: 1 + columns4 + rows * (1 + columns4),
-                    constants: vec![("NN_ROWS", rows.into()), ("NN_COLUMNS4", columns4.into())],
-                }
+                of(
+                    "forward_nn",
+                    [rows, 4 * columns4],
+                    1 + columns4 + rows * (1 + columns4),
+                    vec![("NN_ROWS", rows.into()), ("NN_COLUMNS4", columns4.into())],
+                )
             }
             (false, true) if k % 4 == 0 => {
                 let (rows, columns) = if large { (8, 8) } else { (4, 4) };
-                Self {
-                    entry: "forward_nt",
-                    tile: [rows, columns],
-                    trips_per_k4: 1 + columns + rows * (1 + columns),
-                    constants: vec![("NT_ROWS", rows.into()), ("NT_COLUMNS", columns.into())],
-                }
+                of(
+                    "forward_nt",
+                    [rows, columns],
+                    1 + columns + rows * (1 + columns),
+                    vec![("NT_ROWS", rows.into()), ("NT_COLUMNS", columns.into())],
+                )
             }
             (true, false) if m % 4 == 0 && n % 4 == 0 => {
                 let (rows4, columns4) = if large { (2, 2) } else { (1, 1) };
-                Self {
-                    entry: "forward_tn",
-                    tile: [4 * rows4, 4 * columns4],
-                    trips_per_k4: 4 * (1 + columns4 + rows4 * (1 + columns4)),
-                    constants: vec![("TN_ROWS4", rows4.into()), ("TN_COLUMNS4", columns4.into())],
-                }
+                of(
+                    "forward_tn",
+                    [4 * rows4, 4 * columns4],
+                    4 * (1 + columns4 + rows4 * (1 + columns4)),
+                    vec![("TN_ROWS4", rows4.into()), ("TN_COLUMNS4", columns4.into())],
+                )
             }
-            _ => Self {
-                entry: "forward",
-                tile: [4, 4],
-                trips_per_k4: 4,
-                constants: Vec::new(),
-            },
+            _ => of("forward", [4, 4], 4, Vec::new()),
         }
     }
+
+    /// Every extent that a `vec4` is loaded along is a multiple of 4.
+    fn fits_subgroup([m, n, k]: [usize; 3], op: &Matmul) -> bool {
+        n % 4 + k % 4 == 0 && (!op.transpose_a || m % 4 == 0)
+    }
+
+    fn subgroup([m, n, _]: [usize; 3], op: &Matmul, tile: Tile) -> Self {
+        Self {
+            entry: "forward_subgroup",
+            tiles: tile.count(m, n),
+            lanes: tile.lanes(),
+            trips_per_k4: tile.trips_per_k4(op.transpose_a),
+            trips_around: tile.trips_around(),
+            constants: tile.constants().into(),
+        }
+    }
+
+    fn lower(self, [m, n, k]: [usize; 3], op: &Matmul) -> Lowering {
+        let for_trips = (k.div_ceil(4) * self.trips_per_k4).div_ceil(MAX_TRIPS);
+        let for_work = WANTED_INVOCATIONS
+            .div_ceil(self.tiles * self.lanes)
+            .min(k / MIN_SPLIT);
+        let splits = for_trips.max(for_work).max(1);
+        // Whole vec4s of k per split, so that a chunk never ends inside one.
+        let chunk = k.div_ceil(splits).next_multiple_of(4);
+        let splits = k.div_ceil(chunk);
+        let invocations = self.tiles * self.lanes * splits;
+        let mut constants = vec![
+            ("M", m.into()),
+            ("N", n.into()),
+            ("K", k.into()),
+            ("K_CHUNK", chunk.into()),
+            ("SPLITS", splits.into()),
+            ("TRANSPOSE_A", op.transpose_a.into()),
+            ("TRANSPOSE_B", op.transpose_b.into()),
+        ];
+        if self.lanes == 1 {
+            constants.push(workgroup::of_tiles(invocations));
+        }
+        constants.extend(self.constants);
+        reduce_sum::of_planes(splits, m * n, |to| Dispatch {
+            shader: "matmul",
+            entry: self.entry,
+            constants,
+            operands: vec![Operand::Input(0), Operand::Input(1), to],
+            invocations,
+            loop_trips: chunk.div_ceil(4) * self.trips_per_k4 + self.trips_around,
+            flops: 2 * (m * n * k) as u64,
+            // The plain kernels store single numbers, and the parts of a split sum are not y yet.
+            fusion: Fusion::host(splits == 1 && HOSTS.contains(&self.entry)),
+        })
+    }
 }
+
+/// The entry points that store `vec4`s of y.
+const HOSTS: [&str; 3] = ["forward_nn", "forward_tn", "forward_subgroup"];
 
 /// One invocation spends at most this many loop iterations on a product; a longer sum is split.
 const MAX_TRIPS: usize = 40_000;
@@ -113,39 +181,20 @@ impl Op for Matmul {
         Ok(vec![TensorType::f32([m, n])])
     }
 
-    fn lower(&self, inputs: &[TensorType], _: &[TensorType], _: &Target) -> Vec<Lowering> {
+    fn lower(&self, inputs: &[TensorType], _: &[TensorType], target: &Target) -> Vec<Lowering> {
         let [m, n, k] = self
             .extents(&inputs[0], &inputs[1])
             .expect("the shapes were inferred");
-        let variant = Variant::choose([m, n, k], self);
-        let tiles = m.div_ceil(variant.tile[0]) * n.div_ceil(variant.tile[1]);
-        let for_trips = (k.div_ceil(4) * variant.trips_per_k4).div_ceil(MAX_TRIPS);
-        let for_work = WANTED_INVOCATIONS.div_ceil(tiles).min(k / MIN_SPLIT);
-        let splits = for_trips.max(for_work).max(1);
-        // Whole vec4s of k per split, so that a chunk never ends inside one.
-        let chunk = k.div_ceil(splits).next_multiple_of(4);
-        let splits = k.div_ceil(chunk);
-        let mut constants = vec![
-            ("M", m.into()),
-            ("N", n.into()),
-            ("K", k.into()),
-            ("K_CHUNK", chunk.into()),
-            ("SPLITS", splits.into()),
-            ("TRANSPOSE_A", self.transpose_a.into()),
-            ("TRANSPOSE_B", self.transpose_b.into()),
-        ];
-        constants.extend(variant.constants);
-        constants.push(workgroup::of_tiles(tiles * splits));
-        let product = |to| Dispatch {
-            shader: "matmul",
-            entry: variant.entry,
-            constants,
-            operands: vec![Operand::Input(0), Operand::Input(1), to],
-            invocations: tiles * splits,
-            loop_trips: chunk.div_ceil(4) * variant.trips_per_k4 + 200,
-            flops: 2 * (m * n * k) as u64,
-        };
-        vec![reduce_sum::of_planes(splits, m * n, product)]
+        let extents = [m, n, k];
+        let lanes = target
+            .subgroup
+            .filter(|_| Variant::fits_subgroup(extents, self));
+        let tiles = Tile::candidates(lanes, m, n).into_iter();
+        let variants = tiles.map(|tile| match tile {
+            Some(tile) => Variant::subgroup(extents, self, tile),
+            None => Variant::portable(extents, self),
+        });
+        variants.map(|way| way.lower(extents, self)).collect()
     }
 
     fn gradient(&self, tape: &mut Tape<'_>) -> Gradient {
@@ -223,6 +272,41 @@ pub fn cases() -> Vec<Case> {
                 vec![CaseInput::normal(a), CaseInput::normal(b)],
             ));
         }
+    }
+    cases.extend(fused_cases());
+    cases
+}
+
+/// Products with epilogues, of every kernel that has one and of those that have none.
+fn fused_cases() -> Vec<Case> {
+    let of = |[m, n, k]: [usize; 3], transpose_a, transpose_b| {
+        let op = Matmul {
+            transpose_a,
+            transpose_b,
+        };
+        let a = if transpose_a { [k, m] } else { [m, k] };
+        let b = if transpose_b { [n, k] } else { [k, n] };
+        let inputs = vec![CaseInput::normal(a), CaseInput::normal(b)];
+        (Fused::new(Arc::new(op), 2), inputs)
+    };
+    let mut cases = Vec::new();
+    for (extents, transpose_a, transpose_b) in [
+        ([100, 36, 20], false, true),
+        ([33, 20, 64], false, false),
+        ([20, 132, 12], true, false),
+        ([20, 12, 1100], true, true),
+    ] {
+        let n = extents[1];
+        let (fused, inputs) = of(extents, transpose_a, transpose_b);
+        let fused = fused.then(Arc::new(AddBias), 2, 0);
+        let biased = [inputs.clone(), vec![CaseInput::normal([n])]].concat();
+        let activated = fused.clone().then(Arc::new(Tanh::Forward), 1, 0);
+        cases.push(Case::new(fused, biased.clone()));
+        cases.push(Case::new(activated, biased));
+        let (fused, inputs) = of(extents, transpose_a, transpose_b);
+        let fused = fused.then(Arc::new(Sigmoid::Backward), 2, 1);
+        let saved = CaseInput::floats([extents[0], n], Domain::Positive);
+        cases.push(Case::new(fused, [inputs, vec![saved]].concat()));
     }
     cases
 }

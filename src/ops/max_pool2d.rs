@@ -1,9 +1,12 @@
 //! `y = max x` over sliding windows of images.
 
+use std::sync::Arc;
+
 use super::pooling::{self, Extents};
+use super::relu::Relu;
 use crate::graph::{
-    Array, Case, CaseInput, DType, Dispatch, Domain, Gradient, Lowering, Op, Operand, Shape,
-    ShapeError, Tape, Target, TensorType, Window,
+    Array, Case, CaseInput, DType, Dispatch, Domain, Fused, Fusion, Gradient, Lowering, Op,
+    Operand, Shape, ShapeError, Tape, Target, TensorType, Window,
 };
 use crate::reference;
 
@@ -81,6 +84,7 @@ impl Op for MaxPool2d {
             invocations: outputs[0].elements() / lanes,
             loop_trips,
             flops: (extents.output().elements() * taps) as u64,
+            fusion: Fusion::host(lanes == 4 && matches!(self, Self::Backward { .. })),
         })]
     }
 
@@ -138,5 +142,21 @@ pub fn cases() -> Vec<Case> {
                 vec![CaseInput::floats(shape, domain)],
             )
         })
+        .chain([fused_case()])
         .collect()
+}
+
+/// The gradient with the derivative of what comes before the pool.
+fn fused_case() -> Case {
+    let (shape, window) = ([2, 7, 9, 12], Window::new([3, 2]));
+    let input = Shape::from(shape);
+    let backward = Fused::new(Arc::new(MaxPool2d::Backward { window, input }), 2);
+    Case::new(
+        backward.then(Arc::new(Relu::Backward), 2, 1),
+        vec![
+            CaseInput::normal([2, 5, 8, 12]),
+            CaseInput::below([2, 5, 8, 12], 6),
+            CaseInput::floats(shape, Domain::AwayFromZero),
+        ],
+    )
 }

@@ -33,11 +33,13 @@ pub mod sgd;
 pub mod sigmoid;
 pub mod softmax;
 pub mod state;
+mod subgroup;
 pub mod tanh;
 pub mod transpose;
 mod workgroup;
 
-use crate::graph::{Case, OpRef};
+use crate::graph::{Case, Constant, OpRef, Stage};
+use crate::wgsl;
 
 /// What the registry knows of an op.
 #[derive(Debug)]
@@ -118,6 +120,21 @@ pub fn shader(name: &str) -> &'static str {
         .find(|op| op.name == name)
         .unwrap_or_else(|| panic!("no shader is called {name}"))
         .shader
+}
+
+/// The text of a kernel: the shader with its constants and its epilogue, whose operands are the last of so many bindings.
+///
+/// # Panics
+/// If the shader has no such constant or no place for an epilogue: a mistake in an op's `lower`.
+pub fn text(
+    name: &str,
+    constants: &[(&'static str, Constant)],
+    stages: &[Stage],
+    bindings: usize,
+) -> String {
+    let of_stages: usize = stages.iter().map(|stage| stage.operands()).sum();
+    let source = wgsl::with_epilogue(shader(name), stages, bindings - of_stages, shader);
+    wgsl::specialise(&source, constants)
 }
 
 /// The op that adds two gradients.

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use crate::graph::{
-    Array, Case, CaseInput, Dispatch, Gradient, Lowering, Op, Operand, Shape, ShapeError, Tape,
-    Target, TensorType,
+    Array, Case, CaseInput, Dispatch, Fusion, Gradient, Lowering, Op, Operand, Shape, ShapeError,
+    Tape, Target, TensorType,
 };
 use crate::reference;
 
@@ -143,6 +143,7 @@ fn stage(
         invocations: chunks * outer * lanes,
         loop_trips: chunk,
         flops: (outer * reduced * inner) as u64,
+        fusion: Fusion::None,
     }
 }
 
@@ -217,6 +218,7 @@ impl Op for ReduceSum {
                     invocations: outputs[0].elements(),
                     loop_trips: 0,
                     flops: outputs[0].elements() as u64,
+                    fusion: Fusion::None,
                 })
             }
         }]

@@ -1,7 +1,7 @@
 //! What ops have in common that give one invocation a row of the innermost axis.
 
 use crate::graph::{
-    CaseInput, DType, Dispatch, Domain, Lowering, Operand, Shape, ShapeError, TensorType,
+    CaseInput, DType, Dispatch, Domain, Fusion, Lowering, Operand, Shape, ShapeError, TensorType,
 };
 
 /// One invocation spends at most this many loop iterations on a row.
@@ -63,6 +63,7 @@ pub(super) fn kernel(
         invocations: rows,
         loop_trips: passes * columns,
         flops: (rows * columns) as u64 * flops_per_element,
+        fusion: Fusion::None,
     }
 }
 

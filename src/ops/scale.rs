@@ -2,8 +2,8 @@
 
 use super::elementwise;
 use crate::graph::{
-    Array, Case, CaseInput, Dispatch, Gradient, Lowering, Op, Operand, ShapeError, Tape, Target,
-    TensorType,
+    Array, Case, CaseInput, Dispatch, Fusion, Gradient, Lowering, Op, Operand, ShapeError, Tape,
+    Target, TensorType,
 };
 use crate::reference;
 
@@ -37,6 +37,7 @@ impl Op for Scale {
             invocations: elements.div_ceil(4),
             loop_trips: 0,
             flops: elements as u64,
+            fusion: Fusion::None,
         })]
     }
 

@@ -2,8 +2,8 @@
 
 use super::state;
 use crate::graph::{
-    Array, Case, CaseInput, Dispatch, Domain, Gradient, Lowering, Op, Operand, ShapeError, Tape,
-    Target, TensorType,
+    Array, Case, CaseInput, Dispatch, Domain, Fusion, Gradient, Lowering, Op, Operand, ShapeError,
+    Tape, Target, TensorType,
 };
 use crate::reference;
 
@@ -100,6 +100,7 @@ impl Op for Sgd {
             invocations: count.div_ceil(4),
             loop_trips: 0,
             flops: flops * count as u64,
+            fusion: Fusion::None,
         })]
     }
 

@@ -1,8 +1,8 @@
 //! The axes in another order, as `torch.permute`.
 
 use crate::graph::{
-    Array, Case, CaseInput, Dispatch, Gradient, Lowering, Op, Operand, ShapeError, Tape, Target,
-    TensorType,
+    Array, Case, CaseInput, Dispatch, Fusion, Gradient, Lowering, Op, Operand, ShapeError, Tape,
+    Target, TensorType,
 };
 use crate::reference;
 
@@ -79,6 +79,7 @@ impl Op for Transpose {
             invocations: outputs[0].elements() / lanes,
             loop_trips: 0,
             flops: 0,
+            fusion: Fusion::None,
         })]
     }
 

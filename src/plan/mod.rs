@@ -3,13 +3,14 @@
 //! Everything is decided here before anything is allocated: which nodes run, in which order, and which buffer each tensor lives
 //! in, so that the peak memory is known. Invariant: a plan does not know what a wgpu buffer is.
 
+mod fuse;
 mod memory;
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::graph::op::MAX_LOOP_TRIPS;
-use crate::graph::{Constant, Graph, Lowering, Node, Operand, Storage, Value};
+use crate::graph::{Constant, Fusion, Graph, Lowering, Node, Operand, Storage, Target, Value};
 
 /// A step, ready to be replayed.
 #[derive(Clone, Debug)]
@@ -72,10 +73,29 @@ pub struct Kernel {
     pub loop_trips: usize,
     /// Floating-point operations.
     pub flops: u64,
+    /// What happens to the results before they are stored; the last bindings are its operands.
+    pub fusion: Fusion,
 }
 
 impl Plan {
-    /// Plans the nodes of a graph that lead to the tensors of `keep` or change persistent ones.
+    /// Plans a graph for an adapter of this kind: what can be one kernel is, and each node is computed in the way that is the best
+    /// guess for it.
+    ///
+    /// # Panics
+    /// As [`Plan::new`].
+    pub fn for_target(mut graph: Graph, keep: &[Value], target: &Target) -> Self {
+        fuse::fuse(&mut graph, keep, target);
+        for index in 0..graph.nodes().len() {
+            let ways = graph.ways(&graph.nodes()[index], target);
+            graph.choose(
+                index,
+                ways.into_iter().next().expect("an op can be computed"),
+            );
+        }
+        Self::new(&graph, keep)
+    }
+
+    /// Plans the nodes of a graph, in the way that each holds, that lead to the tensors of `keep` or change persistent ones.
     ///
     /// The tensors of `keep` can be read after a run; inputs of the graph can always be fed before one.
     ///
@@ -151,6 +171,7 @@ impl Plan {
                 invocations: dispatch.invocations,
                 loop_trips: dispatch.loop_trips,
                 flops: dispatch.flops,
+                fusion: dispatch.fusion.clone(),
             });
         }
     }

@@ -97,9 +97,10 @@ pub fn evaluate(
     // The scores do not depend on the batch: where the one trained with does not fit, a smaller one is taken.
     let mut config = config.clone();
     let plan = loop {
-        let plan = Plan::new(
-            &step::evaluation(&network, &config, &data, &pass, true),
+        let plan = Plan::for_target(
+            step::evaluation(&network, &config, &data, &pass, true),
             &[],
+            &gpu.target(),
         );
         if config.train.batch == 1 || plan.largest_binding().0 as u64 <= binding_limit(&gpu) {
             break plan;
@@ -245,7 +246,7 @@ pub fn predict(
     let gpu = Gpu::open(adapter, trust)?;
     let (plan, probabilities) = loop {
         let (graph, probabilities) = step::prediction(&network, config, &data);
-        let plan = Plan::new(&graph, &[probabilities]);
+        let plan = Plan::for_target(graph, &[probabilities], &gpu.target());
         if data.samples == 1 || plan.largest_binding().0 as u64 <= binding_limit(&gpu) {
             break (plan, probabilities);
         }

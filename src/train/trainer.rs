@@ -14,6 +14,7 @@ use crate::config::{self, Config, Loss, Optimizer};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::{Executor, Gpu};
+use crate::graph::Target;
 use crate::nn::Network;
 use crate::ops::state;
 use crate::plan::Plan;
@@ -63,7 +64,7 @@ fn train_from(
     let passes = Passes::of(dataset);
 
     let gpu = Gpu::open(&request.adapter, request.trust)?;
-    let plans = Plans::new(&network, config, &data, &passes);
+    let plans = Plans::new(&network, config, &data, &passes, &gpu.target());
     let demand = Demand {
         network: &network,
         data: &data,
@@ -71,7 +72,7 @@ fn train_from(
         plans: &plans.all(),
     };
     demand.check(&gpu, |limit| Fitting {
-        batch: batch_that_fits(&network, config, &data, &passes, limit),
+        batch: batch_that_fits(&network, config, &data, &passes, &gpu.target(), limit),
         width: width_that_fits(config, &network, &data, limit),
     })?;
     let length = Length::of(config, dataset.parts.train.len());
@@ -211,15 +212,27 @@ struct Plans {
 }
 
 impl Plans {
-    fn new(network: &Network, config: &Config, data: &step::Resident, passes: &Passes) -> Self {
+    fn new(
+        network: &Network,
+        config: &Config,
+        data: &step::Resident,
+        passes: &Passes,
+        target: &Target,
+    ) -> Self {
         let evaluation = |pass: &Pass| {
-            (!pass.part.is_empty())
-                .then(|| Plan::new(&step::evaluation(network, config, data, pass, false), &[]))
+            (!pass.part.is_empty()).then(|| {
+                Plan::for_target(
+                    step::evaluation(network, config, data, pass, false),
+                    &[],
+                    target,
+                )
+            })
         };
         Self {
-            training: Plan::new(
-                &step::training(network, config, data, &passes.training),
+            training: Plan::for_target(
+                step::training(network, config, data, &passes.training),
                 &[],
+                target,
             ),
             validation: evaluation(&passes.validation),
             test: evaluation(&passes.test),
@@ -255,12 +268,13 @@ fn batch_that_fits(
     config: &Config,
     data: &step::Resident,
     passes: &Passes,
+    target: &Target,
     limit: u64,
 ) -> Option<usize> {
     let mut smaller = config.clone();
     while smaller.train.batch > 1 {
         smaller.train.batch /= 2;
-        let plans = Plans::new(network, &smaller, data, passes);
+        let plans = Plans::new(network, &smaller, data, passes, target);
         if plans
             .all()
             .iter()

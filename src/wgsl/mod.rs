@@ -9,7 +9,7 @@ mod watch;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use crate::graph::Constant;
+use crate::graph::{Constant, Stage};
 
 pub use watch::{WATCH_BINDING, WATCH_WORDS, watched};
 
@@ -21,7 +21,7 @@ macro_rules! fragments {
     };
 }
 
-fragments![argmax, binary, flat, philox, state, tail, unary];
+fragments![argmax, binary, flat, philox, state, subgroup, tail, unary];
 
 /// Replaces each `#import name` line by the fragment of that name; a fragment already there is not repeated.
 ///
@@ -47,12 +47,77 @@ fn expand_into(source: &str, seen: &mut BTreeSet<String>, text: &mut String) {
                     expand_into(fragment, seen, text);
                 }
             }
+            None if line == EPILOGUE => text.push_str(NO_EPILOGUE),
             None => {
                 text.push_str(line);
                 text.push('\n');
             }
         }
     }
+}
+
+/// The line in a shader that is replaced by its function `epilogue`.
+const EPILOGUE: &str = "#epilogue";
+
+/// The epilogue of a kernel by itself.
+const NO_EPILOGUE: &str =
+    "fn epilogue(y: vec4<f32>, at: u32, column4: u32) -> vec4<f32> {\n    return y;\n}\n";
+
+/// The shader with an epilogue of these stages, whose first operand has the number `binding`. `functor` gives the text of the
+/// shader that a stage takes a function from.
+///
+/// # Panics
+/// If the shader has no place for an epilogue.
+pub fn with_epilogue(
+    source: &str,
+    stages: &[Stage],
+    binding: usize,
+    functor: impl Fn(&str) -> &'static str,
+) -> String {
+    if stages.is_empty() {
+        return source.to_owned();
+    }
+    let (before, after) = source
+        .split_once(&format!("\n{EPILOGUE}\n"))
+        .expect("a shader with stages has a place for them");
+    let (mut operands, mut steps) = (Vec::new(), String::new());
+    let mut functors = BTreeSet::new();
+    for stage in stages {
+        let operand = format!("epilogue_{}", operands.len());
+        let step = match stage {
+            Stage::AddRow => format!("z = z + {operand}[column4];"),
+            Stage::Apply(name) => format!("z = {name}_f(z);"),
+            Stage::ApplyDerivative(name) => format!("z = {name}_df({operand}[at]) * z;"),
+        };
+        steps += &format!("    {step}\n");
+        if stage.operands() > 0 {
+            operands.push(operand);
+        }
+        if let Stage::Apply(name) | Stage::ApplyDerivative(name) = stage {
+            functors.insert(*name);
+        }
+    }
+    let mut text = format!("{before}\n");
+    for (operand, binding) in operands.iter().zip(binding..) {
+        let kind = "var<storage, read>";
+        text += &format!("@group(0) @binding({binding}) {kind} {operand}: array<vec4<f32>>;\n");
+    }
+    for name in functors {
+        for line in functor(name).lines() {
+            if !line.starts_with("#import") {
+                let line = line.replace("fn f(", &format!("fn {name}_f("));
+                text += &line.replace("fn df(", &format!("fn {name}_df("));
+                text.push('\n');
+            }
+        }
+    }
+    text + &format!(
+        "fn epilogue(y: vec4<f32>, at: u32, column4: u32) -> vec4<f32> {{
+    var z = y;
+{steps}    return z;
+}}
+{after}"
+    )
 }
 
 /// The text of a shader with its imports expanded and `constants` set.
@@ -136,6 +201,23 @@ pub fn parse(text: &str) -> Result<Module, String> {
         })
         .collect();
     Ok(Module { naga, entry_points })
+}
+
+impl Module {
+    /// The module with this entry point alone, and nothing that it does not use: what an adapter cannot do does not matter
+    /// where another entry point asks for it.
+    ///
+    /// # Errors
+    /// If there is no such entry point.
+    pub fn only(mut self, entry: &str) -> Result<Self, String> {
+        self.entry_points.retain(|point| point.name == entry);
+        self.naga.entry_points.retain(|point| point.name == entry);
+        if self.entry_points.is_empty() {
+            return Err(format!("there is no entry point `{entry}`"));
+        }
+        naga::compact::compact(&mut self.naga, naga::compact::KeepUnused::No);
+        Ok(self)
+    }
 }
 
 #[cfg(test)]
