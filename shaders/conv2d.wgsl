@@ -606,48 +606,6 @@ fn backward_weight_subgroup(@builtin(global_invocation_id) global_id: vec3<u32>)
     }
 }
 
-// A first layer: any C, O a multiple of 4, one group; all taps and channels c of LANES vec4s of o per subgroup, whose lanes load
-// LANES pixels for all.
-@compute @workgroup_size(WORKGROUP)
-fn backward_weight_thin_subgroup(@builtin(global_invocation_id) global_id: vec3<u32>) {
-    let id = flat_id(global_id);
-    let lane = id % LANES;
-    let tile = id / LANES;
-    let across = (O4 + LANES - 1u) / LANES;
-    if (tile >= across * CHUNKS) {
-        return;
-    }
-    let column4 = tile % across * LANES + lane;
-    let chunk = tile / across;
-
-    var acc: array<vec4<f32>, KH * KW * C>;
-    let end = min((chunk + 1u) * K_CHUNK, Y_PIXELS);
-    for (var k = chunk * K_CHUNK; k < end; k += LANES) {
-        let mine = corner(k + lane);
-        let counts = k + lane < end;
-        var dyv: array<vec4<f32>, LANES>;
-        for (var q = 0u; q < LANES; q++) {
-            dyv[q] = dy_in4[min(k + q, Y_PIXELS - 1u) * O4 + min(column4, O4 - 1u)];
-        }
-        for (var kh = 0u; kh < KH; kh++) {
-            for (var kw = 0u; kw < KW; kw++) {
-                let pixel = under_tap(mine, kh, kw);
-                for (var c = 0u; c < C; c++) {
-                    let xv = select(0.0, x[min(pixel, X_PIXELS - 1u) * C + c], counts && pixel < X_PIXELS);
-                    for (var q = 0u; q < LANES; q++) {
-                        acc[(kh * KW + kw) * C + c] += subgroupShuffle(xv, q) * dyv[q];
-                    }
-                }
-            }
-        }
-    }
-    if (column4 < O4) {
-        for (var i = 0u; i < KH * KW * C; i++) {
-            dweight4[(chunk * WEIGHTS) / 4u + i * O4 + column4] = acc[i];
-        }
-    }
-}
-
 // Any channels and groups: one weight per invocation.
 @compute @workgroup_size(WORKGROUP)
 fn backward_weight(@builtin(global_invocation_id) global_id: vec3<u32>) {

@@ -83,11 +83,11 @@ pub fn of_case(
         let what = format!("{}, {} of {}", graph.what, node.name(), list(&types));
         match experiment(what, node, types, inputs, output_types) {
             Ok(experiment) => {
-                experiments.extend(graph.graph.ways(node, target).into_iter().map(|way| {
+                for way in graph.graph.ways(node, target) {
                     let mut experiment = experiment.clone();
                     experiment.node.lowering = way;
-                    experiment
-                }))
+                    experiments.push(experiment);
+                }
             }
             Err(error) => failure = Some(error),
         }

@@ -208,66 +208,37 @@ impl Extents {
     }
 
     fn backward_weight(&self, target: &Target) -> Vec<Lowering> {
-        let lanes = target.subgroup.filter(|_| self.all_vec4() || self.thin());
-        let rows = if self.all_vec4() { self.c } else { FULL };
-        let tiles = Tile::candidates(lanes, rows, self.o).into_iter();
+        let lanes = target.subgroup.filter(|_| self.all_vec4());
+        let tiles = Tile::candidates(lanes, self.c, self.o).into_iter();
         let lowered = tiles.map(|tile| match tile {
-            Some(tile) if self.all_vec4() => {
-                let tiles = self.taps() * tile.count(self.c, self.o);
-                let trips = tile.trips_per_k4(true) + tile.trips_around();
-                self.backward_weight_subgroup("backward_weight_subgroup", tile, tiles, trips, 4)
-            }
-            Some(tile) => {
-                let tiles = self.o.div_ceil(4 * tile.lanes());
-                let [kh, kw] = self.window.kernel;
-                let trips = 1 + tile.lanes() + kh * (1 + kw * (1 + self.c * (1 + tile.lanes())));
-                let entry = "backward_weight_thin_subgroup";
-                self.backward_weight_subgroup(entry, tile, tiles, trips, tile.lanes())
-            }
+            Some(tile) => self.backward_weight_subgroup(tile),
             None => self.backward_weight_alone(),
         });
-        let mut ways: Vec<Lowering> = Vec::new();
-        for way in lowered {
-            // The kernel of a first layer does not depend on the tile's rows.
-            if !ways.contains(&way) {
-                ways.push(way);
-            }
-        }
-        ways
+        lowered.collect()
     }
 
-    /// Subgroups for so many tiles, each spending so many loop iterations per `step` pixels of the sum.
-    fn backward_weight_subgroup(
-        &self,
-        entry: &'static str,
-        tile: Tile,
-        tiles: usize,
-        trips_per_step: usize,
-        step: usize,
-    ) -> Lowering {
+    fn backward_weight_subgroup(&self, tile: Tile) -> Lowering {
         let pixels = self.n * self.oh * self.ow;
         let weights = self.taps() * self.c * self.o;
-        let for_trips = (pixels.div_ceil(step) * trips_per_step).div_ceil(MAX_TRIPS);
+        let tiles = self.taps() * tile.count(self.c, self.o);
+        let trips_per_k4 = tile.trips_per_k4(true);
+        let for_trips = (pixels.div_ceil(4) * trips_per_k4).div_ceil(MAX_TRIPS);
         let for_work = WANTED_INVOCATIONS
             .div_ceil(tiles * tile.lanes())
             .min(pixels.div_ceil(MIN_SUM));
         let chunks = for_trips.max(for_work).max(1);
-        let chunk = pixels.div_ceil(chunks).next_multiple_of(step);
+        let chunk = pixels.div_ceil(chunks).next_multiple_of(4);
         let chunks = pixels.div_ceil(chunk);
         let mut constants = self.constants();
         constants.extend([("K_CHUNK", chunk.into()), ("CHUNKS", chunks.into())]);
-        if step == 4 {
-            constants.extend(tile.constants());
-        } else {
-            constants.extend(tile.lane_constants());
-        }
+        constants.extend(tile.constants());
         reduce_sum::of_planes(chunks, weights, |to| Dispatch {
             shader: "conv2d",
-            entry,
+            entry: "backward_weight_subgroup",
             constants,
             operands: vec![Operand::Input(0), Operand::Input(1), to],
             invocations: tiles * tile.lanes() * chunks,
-            loop_trips: chunk.div_ceil(step) * trips_per_step + MAX_THIN + tile.trips_around(),
+            loop_trips: chunk.div_ceil(4) * trips_per_k4 + tile.trips_around(),
             flops: self.flops(),
             fusion: Fusion::None,
         })
@@ -379,9 +350,6 @@ impl Extents {
 
 /// A first layer's kernel and input channels together, at most: they are held in registers.
 const MAX_THIN: usize = 36;
-
-/// Rows that fill any tile.
-const FULL: usize = 1 << 10;
 
 /// One invocation spends at most this many loop iterations on a sum; a longer one is cut.
 const MAX_TRIPS: usize = 40_000;

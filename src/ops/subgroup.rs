@@ -12,7 +12,7 @@ pub(super) struct Tile {
 
 /// Rows and `vec4`s of columns of the tiles there are, with the speed of each in a product of many whole tiles, relative to the
 /// first: measured on Mesa's lavapipe, where it decides (`benches/RESULTS.md`).
-const TILES: [(usize, usize, f64); 4] = [(16, 2, 1.0), (8, 2, 0.95), (16, 1, 0.8), (8, 1, 0.65)];
+const TILES: [(usize, usize, f64); 4] = [(32, 1, 1.0), (16, 2, 0.85), (16, 1, 0.75), (8, 1, 0.5)];
 
 /// Below this many tiles, some cores of a small adapter have nothing to do.
 const FEW: usize = 8;
@@ -55,14 +55,6 @@ impl Tile {
     /// Loads of the left operand, per four units of k, of one lane.
     pub(super) fn loads(self) -> usize {
         self.rows.div_ceil(self.lanes)
-    }
-
-    /// The constants of a kernel that has lanes, but tiles of its own; the workgroup is one subgroup.
-    pub(super) fn lane_constants(self) -> [(&'static str, Constant); 2] {
-        [
-            ("LANES", self.lanes.into()),
-            ("WORKGROUP", self.lanes.into()),
-        ]
     }
 
     /// The constants of the fragment, and the workgroup that is one subgroup.
