@@ -1,7 +1,16 @@
 //! Every kernel on the adapter that is there, against its f64 reference.
 
+use std::sync::Arc;
+
 use anygrad::check::{OnGpu, prove_all};
-use anygrad::gpu::Trust;
+use anygrad::gpu::{Executor, Gpu, Kernels, Memory, Trust};
+use anygrad::graph::{Fused, Graph, Op, TensorType, Window};
+use anygrad::ops::advance::Advance;
+use anygrad::ops::conv2d::Conv2d;
+use anygrad::ops::max_pool2d::MaxPool2d;
+use anygrad::ops::relu::Relu;
+use anygrad::ops::state;
+use anygrad::plan::Plan;
 
 use crate::common;
 
@@ -36,4 +45,151 @@ fn every_kernel_agrees_with_its_reference() {
 #[test]
 fn every_kernel_agrees_under_run_time_checks_and_stays_in_its_arrays_and_within_its_loop_trips() {
     every_kernel_is_right(Trust::Watched);
+}
+
+/// The outputs of an op on these inputs, for each way to compute it on this adapter.
+fn outputs(
+    gpu: &Gpu,
+    op: impl Op + 'static,
+    inputs: &[(TensorType, Vec<u32>)],
+) -> Vec<Vec<Vec<u32>>> {
+    let mut graph = Graph::new();
+    let x: Vec<_> = inputs
+        .iter()
+        .map(|(tensor, _)| graph.input("x", tensor.clone()))
+        .collect();
+    let y = graph.apply(Arc::new(op), &x).unwrap();
+    let keep = [x.as_slice(), &y].concat();
+    let mut kernels = Kernels::default();
+    let ways = graph.ways(&graph.nodes()[0], &gpu.target()).into_iter();
+    let run = |way| {
+        graph.choose(0, way);
+        let mut memory = Memory::new();
+        let plan = Plan::new(&graph, &keep);
+        let mut executor = Executor::new(gpu, &mut memory, &mut kernels, plan).unwrap();
+        for (&value, (_, words)) in x.iter().zip(inputs) {
+            executor.write(gpu, value, words);
+        }
+        executor.submit(gpu, &memory, 1, None).unwrap();
+        y.iter()
+            .map(|&value| executor.read(gpu, value).unwrap())
+            .collect()
+    };
+    ways.map(run).collect()
+}
+
+/// Floats as they are in memory.
+fn bits(numbers: &[f32]) -> Vec<u32> {
+    numbers.iter().map(|number| number.to_bits()).collect()
+}
+
+/// The places of the numbers that are none.
+fn nans(words: &[u32]) -> Vec<usize> {
+    let numbers = words.iter().map(|&word| f32::from_bits(word)).enumerate();
+    numbers
+        .filter(|(_, x)| x.is_nan())
+        .map(|(i, _)| i)
+        .collect()
+}
+
+/// A NaN of either sign.
+const NANS: [f32; 2] = [f32::NAN, -f32::NAN];
+
+#[test]
+fn relu_keeps_nan() {
+    let Some(gpu) = common::gpu(Trust::Trusted) else {
+        return;
+    };
+    let x = [
+        -1.0,
+        NANS[0],
+        2.0,
+        NANS[1],
+        f32::NEG_INFINITY,
+        f32::INFINITY,
+        -0.0,
+        3.0,
+    ];
+    let inputs = [(TensorType::f32([8]), bits(&x))];
+    for outputs in outputs(&gpu, Relu::Forward, &inputs) {
+        assert_eq!(nans(&outputs[0]), [1, 3]);
+        let numbers: Vec<f32> = outputs[0]
+            .iter()
+            .map(|&word| f32::from_bits(word))
+            .collect();
+        assert_eq!(numbers[4..], [0.0, f32::INFINITY, 0.0, 3.0]);
+    }
+}
+
+#[test]
+fn a_convolution_with_relu_in_its_epilogue_keeps_nan() {
+    let Some(gpu) = common::gpu(Trust::Trusted) else {
+        return;
+    };
+    let window = Window::new([1, 1]);
+    for nan in NANS {
+        // Two pixels of four channels and the identity: a NaN in the second pixel makes all of its sums NaN.
+        let mut x = [1.0; 8];
+        x[6] = nan;
+        let mut weight = [0.0; 16];
+        weight.iter_mut().step_by(5).for_each(|w| *w = -1.0);
+        let inputs = [
+            (TensorType::f32([1, 1, 2, 4]), bits(&x)),
+            (TensorType::f32([1, 1, 4, 4]), bits(&weight)),
+        ];
+        let op = Fused::new(Arc::new(Conv2d::Forward { window, groups: 1 }), 2);
+        for outputs in outputs(&gpu, op.then(Arc::new(Relu::Forward), 1, 0), &inputs) {
+            assert_eq!(nans(&outputs[0]), [4, 5, 6, 7]);
+            assert_eq!(outputs[0][..4], [0; 4]);
+        }
+    }
+}
+
+#[test]
+fn max_pool2d_keeps_nan_wherever_it_stands_in_a_window() {
+    let Some(gpu) = common::gpu(Trust::Trusted) else {
+        return;
+    };
+    let window = Window::new([2, 2]);
+    for channels in [1, 4] {
+        for (place, nan) in [(0, 0), (1, 1), (2, 0), (3, 1)].map(|(at, i)| (at, NANS[i])) {
+            // Four pixels; the last channel of one of them is NaN.
+            let mut x = vec![1.0; 4 * channels];
+            x[3] = 2.0;
+            x[place * channels + channels - 1] = nan;
+            let inputs = [(TensorType::f32([1, 2, 2, channels]), bits(&x))];
+            for outputs in outputs(&gpu, MaxPool2d::Forward { window }, &inputs) {
+                assert_eq!(
+                    nans(&outputs[0][..channels]),
+                    [channels - 1],
+                    "pixel {place}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn advance_marks_a_loss_that_is_not_finite() {
+    let Some(gpu) = common::gpu(Trust::Trusted) else {
+        return;
+    };
+    for (loss, mark) in [
+        (0.5, 0.0),
+        (f32::MAX, 0.0),
+        (NANS[0], 1.0),
+        (NANS[1], 1.0),
+        (f32::INFINITY, 1.0),
+        (f32::NEG_INFINITY, 1.0),
+    ] {
+        let inputs = [
+            (state::counters(), vec![0; state::COUNTERS]),
+            (TensorType::f32([1, 4]), bits(&[9.0; 4])),
+            (TensorType::f32([1]), bits(&[loss])),
+            (TensorType::f32([1]), bits(&[3.0])),
+        ];
+        for outputs in outputs(&gpu, Advance { count: 8, batch: 4 }, &inputs) {
+            assert_eq!(f32::from_bits(outputs[1][3]), mark, "{loss}");
+        }
+    }
 }

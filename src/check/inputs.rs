@@ -1,14 +1,12 @@
 //! The numbers with which a case is proved: the same ones on every machine and in every run.
 
-use std::f64::consts::TAU;
-
 use super::words;
 use crate::graph::{Array, Case, DType, Domain, TensorType};
+use crate::rng::{Sequence, Stream};
 
-/// Random numbers that depend on nothing but the words they are seeded with (SplitMix64: Steele, Lea, Flood, *Fast Splittable
-/// Pseudorandom Number Generators*, OOPSLA 2014).
+/// Random numbers that depend on nothing but what they are for.
 #[derive(Clone, Debug)]
-pub struct Numbers(u64);
+pub struct Numbers(Sequence);
 
 impl Numbers {
     /// Numbers for a purpose: the name of an op, the index of its case, which of the tensors of the case.
@@ -21,33 +19,22 @@ impl Numbers {
             .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
                 (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
             });
-        Self(hash)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        Self(Sequence::new(hash, Stream::Test, 0))
     }
 
     /// Uniform in 0 to 1, 1 excluded.
     pub fn uniform(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+        self.0.uniform()
     }
 
     /// Uniform among `0..n`.
     pub fn below(&mut self, n: u32) -> u32 {
-        let wide = (self.next() >> 32) * u64::from(n);
-        u32::try_from(wide >> 32)
-            .expect("the high half of a product of 32-bit numbers fits 32 bits")
+        self.0.below(n)
     }
 
-    /// Standard normal (Box and Muller).
+    /// Standard normal.
     pub fn normal(&mut self) -> f64 {
-        let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
-        radius * (TAU * self.uniform()).cos()
+        self.0.normal()
     }
 
     /// An array of standard normal numbers.
@@ -96,10 +83,7 @@ impl Numbers {
         let mut numbers: Vec<f64> = (0..count)
             .map(|i| (i as f64 - middle + 0.2 * (2.0 * self.uniform() - 1.0)) * spacing)
             .collect();
-        for i in (1..count).rev() {
-            let bound = u32::try_from(i + 1).expect("a case has fewer than 2^32 elements");
-            numbers.swap(i, self.below(bound) as usize);
-        }
+        self.0.shuffle(&mut numbers);
         numbers
     }
 
@@ -181,7 +165,7 @@ mod tests {
 
     #[test]
     fn inputs_differ_by_op_case_and_input_and_in_nothing_else() {
-        let first = |name, case, input| Numbers::new(name, case, input).next();
+        let first = |name, case, input| Numbers::new(name, case, input).uniform();
         assert_eq!(first("relu", 0, 0), first("relu", 0, 0));
         assert_ne!(first("relu", 0, 0), first("add", 0, 0));
         assert_ne!(first("relu", 0, 0), first("relu", 1, 0));

@@ -186,7 +186,7 @@ mod tests {
         for op in OPS {
             let text = wgsl::expand(op.shader);
             let module = wgsl::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", op.name));
-            Validator::new(ValidationFlags::all(), Capabilities::empty())
+            Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP)
                 .validate(&module.naga)
                 .unwrap_or_else(|error| panic!("{}: {}", op.name, error.emit_to_string(&text)));
             assert!(
