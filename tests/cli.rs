@@ -12,7 +12,7 @@ mod failures;
 mod readme;
 mod runs;
 
-const VERBS: [&str; 5] = ["train", "eval", "predict", "devices", "verify"];
+const VERBS: [&str; 6] = ["train", "eval", "predict", "inspect", "devices", "verify"];
 
 /// What the program says in an empty folder.
 struct Said {
@@ -229,6 +229,36 @@ fn a_folder_that_is_no_run_exits_with_3_and_says_what_is_missing() {
         assert!(said.stderr.contains("anygrad train"), "{}", said.stderr);
     }
     assert_eq!(anygrad(folder.path(), &["eval", "runs/none"]).code, 3);
+}
+
+#[test]
+fn a_network_is_inspected_for_people_and_for_machines_without_a_trace() {
+    if common::gpu(anygrad::gpu::Trust::Trusted).is_none() {
+        return;
+    }
+    let said = in_empty(&["inspect", "digits", "--plan"]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    // 8 · 8 · 16 outputs of 9 multiply-adds, a bias and a maximum each.
+    let conv1 = said.stdout.lines().find(|line| line.starts_with("conv1"));
+    assert!(conv1.unwrap().ends_with("20,480"), "{}", said.stdout);
+    assert!(said.stdout.contains("conv2d.forward"), "{}", said.stdout);
+    assert!(said.stdout.contains("first moments"), "{}", said.stdout);
+
+    let said = in_empty(&["inspect", "digits", "--json"]);
+    let object: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(object["parameters"], 13_706);
+    let kernels = object["step"]["kernels"].as_array().unwrap();
+    let total: u64 = kernels
+        .iter()
+        .map(|kernel| kernel["flops"].as_u64().unwrap())
+        .sum();
+    assert!(kernels.len() > 20 && total > 1_000_000, "{total}");
+    let buffers = object["step"]["buffers"].as_array().unwrap();
+    let bytes: u64 = buffers
+        .iter()
+        .map(|buffer| buffer["bytes"].as_u64().unwrap())
+        .sum();
+    assert_eq!(object["step"]["peak_bytes"], bytes);
 }
 
 #[test]

@@ -170,7 +170,7 @@ fn experiment(
         ));
     }
     let responses = responses(node, &types, &inputs, &truth);
-    let flops = flops(node) as f64;
+    let flops = node.lowering.flops() as f64;
     let tolerances = output_types
         .iter()
         .zip(truth.iter().zip(responses))
@@ -192,13 +192,6 @@ fn experiment(
         tolerances,
         updates: case::updates(node),
     })
-}
-
-fn flops(node: &Node) -> u64 {
-    match &node.lowering {
-        Lowering::View => 0,
-        Lowering::Kernels { dispatches, .. } => dispatches.iter().map(|d| d.flops).sum(),
-    }
 }
 
 /// How far each output moves at most when every float input is moved by one rounding, up or down at random: twice.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::case::CaseGraph;
 use super::inputs::Numbers;
 use super::interpreter::Interpreter;
-use crate::graph::{Array, Case, CaseInput, DType, Domain, Lowering};
+use crate::graph::{Array, Case, CaseInput, DType, Domain};
 use crate::ops::Definition;
 
 /// The step: a power of two near the cube root of the spacing of f64, where truncation (h²) and rounding (1/h) are in balance.
@@ -182,10 +182,7 @@ fn directions(graph: &CaseGraph) -> usize {
     let node = graph.node();
     let values = node.inputs.iter().chain(&node.outputs);
     let elements: usize = values.map(|&v| graph.graph.tensor(v).elements()).sum();
-    let flops: u64 = match &node.lowering {
-        Lowering::View => 0,
-        Lowering::Kernels { dispatches, .. } => dispatches.iter().map(|d| d.flops).sum(),
-    };
+    let flops = node.lowering.flops();
     if elements > MANY_ELEMENTS || flops > MANY_FLOPS {
         FEW_DIRECTIONS
     } else {

@@ -18,6 +18,7 @@ mod devices;
 mod diagnostics;
 mod eval;
 mod format;
+mod inspect;
 mod output;
 mod predict;
 mod train;
@@ -34,6 +35,7 @@ Examples:
   anygrad train my.toml                   a network of your own
   anygrad eval runs/digits                what it is worth, class by class
   anygrad predict runs/digits image.png   what it says of an image
+  anygrad inspect digits --plan           what a training would do, kernel by kernel
   anygrad verify                          is every kernel right on this GPU?
 
 Networks that come along: digits, mnist-mlp, mnist-cnn
@@ -111,6 +113,7 @@ enum Verb {
     Train(train::Options),
     Eval(eval::Options),
     Predict(predict::Options),
+    Inspect(inspect::Options),
     Devices(devices::Options),
     Verify(verify::Options),
 }
@@ -141,6 +144,7 @@ fn work(verb: &Verb, out: &Out) -> Result<()> {
         Verb::Train(options) => train::run(options, out),
         Verb::Eval(options) => eval::run(options, out),
         Verb::Predict(options) => predict::run(options, out),
+        Verb::Inspect(options) => inspect::run(options, out),
         Verb::Devices(options) => devices::run(options, out),
         Verb::Verify(options) => verify::run(options, out),
     }
@@ -161,7 +165,7 @@ fn parse(args: &[OsString], color: ColorMode) -> Result<Cli, clap::Error> {
 
 /// Who writes `train --epochs 3` means a key of the configuration.
 fn with_key_meant(mut error: clap::Error, args: &[OsString]) -> clap::Error {
-    let is_train = args.iter().any(|arg| arg == "train");
+    let is_train = args.iter().any(|arg| arg == "train" || arg == "inspect");
     let has_better = error.get(ContextKind::SuggestedArg).is_some();
     if error.kind() != ErrorKind::UnknownArgument || !is_train || has_better {
         return error;

@@ -98,6 +98,14 @@ impl Lowering {
         }
     }
 
+    /// Floating-point operations of all kernels.
+    pub fn flops(&self) -> u64 {
+        match self {
+            Self::View => 0,
+            Self::Kernels { dispatches, .. } => dispatches.iter().map(|d| d.flops).sum(),
+        }
+    }
+
     /// Whether no invocation loops longer than every driver can.
     pub fn ends(&self) -> bool {
         match self {

@@ -4,6 +4,7 @@
 
 mod evaluate;
 pub mod event;
+mod inspect;
 mod limits;
 mod resident;
 mod run;
@@ -19,6 +20,7 @@ use crate::gpu::{Choice, Trust};
 
 pub use evaluate::{ClassScores, Evaluation, Prediction, evaluate, predict};
 pub use event::{Epoch, Event, Model, Outcome, Progress, Scores, Start, Steps};
+pub use inspect::{Inspection, inspect};
 pub use trainer::{train, train_on};
 pub use weights::Weights;
 

@@ -184,14 +184,14 @@ fn refuse_not_finite(network: &Network, slab: &[f32]) -> Result<()> {
 }
 
 /// The parts of the data set.
-struct Passes {
+pub(super) struct Passes {
     training: Pass,
     validation: Pass,
     test: Pass,
 }
 
 impl Passes {
-    fn of(dataset: &Dataset) -> Self {
+    pub(super) fn of(dataset: &Dataset) -> Self {
         let pass = |name, part: &std::ops::Range<usize>| Pass {
             name,
             part: part.clone(),
@@ -205,14 +205,14 @@ impl Passes {
 }
 
 /// The plans of a training; parts without samples have none.
-struct Plans {
-    training: Plan,
+pub(super) struct Plans {
+    pub(super) training: Plan,
     validation: Option<Plan>,
     test: Option<Plan>,
 }
 
 impl Plans {
-    fn new(
+    pub(super) fn new(
         network: &Network,
         config: &Config,
         data: &step::Resident,
@@ -247,7 +247,7 @@ impl Plans {
     }
 
     /// Persistent buffers once, the working memory of every plan.
-    fn peak_bytes(&self) -> usize {
+    pub(super) fn peak_bytes(&self) -> usize {
         let mut persistent = std::collections::BTreeMap::new();
         let mut working = 0;
         for buffer in self.all().iter().flat_map(|plan| &plan.buffers) {

@@ -1,7 +1,7 @@
 //! The proof of gradients, tried on right and wrong ones.
 
 use super::*;
-use crate::graph::{CaseInput, Gradient, Op, ShapeError, Tape, Target, TensorType};
+use crate::graph::{CaseInput, Gradient, Lowering, Op, ShapeError, Tape, Target, TensorType};
 use crate::ops::{self, matmul::Matmul};
 
 /// `y = x³ · scale`, whose gradient rule is as good as `rule` says.

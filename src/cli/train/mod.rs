@@ -119,17 +119,22 @@ fn configuration(options: &Options) -> Result<Config> {
         }
         sets.push(format!("name={}", toml::Value::from(name.as_str())));
     }
-    let mut config = match &options.config {
-        None => {
-            let (name, text) = config::SHIPPED[0];
-            config::parse(name, text, &sets)?
-        }
-        Some(path) => read(path, &sets)?,
-    };
+    let mut config = network(options.config.as_deref(), &sets)?;
     if let Some(seed) = options.seed {
         config.seed = seed;
     }
     Ok(config)
+}
+
+/// The configuration at `path` with some values changed; without one, that of the digits.
+pub(super) fn network(path: Option<&Path>, sets: &[String]) -> Result<Config> {
+    match path {
+        None => {
+            let (name, text) = config::SHIPPED[0];
+            config::parse(name, text, sets)
+        }
+        Some(path) => read(path, sets),
+    }
 }
 
 /// The file at `path`, or else the network of that name that comes along.

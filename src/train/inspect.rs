@@ -1,0 +1,81 @@
+//! What a training would do, without doing it: layers, memory, kernels.
+
+use super::Request;
+use super::resident;
+use super::step::{self, Resident};
+use super::trainer::{Passes, Plans};
+use crate::error::Result;
+use crate::gpu::{AdapterInfo, Gpu};
+use crate::nn::{LayerSummary, Network};
+use crate::plan::Plan;
+
+/// A training before it begins.
+#[derive(Debug)]
+pub struct Inspection {
+    /// The adapter it is planned for.
+    pub adapter: AdapterInfo,
+    /// What the data set is called.
+    pub data: String,
+    /// Height, width, channels of a sample.
+    pub sample_shape: [usize; 3],
+    /// The number of classes.
+    pub classes: usize,
+    /// Samples per step.
+    pub batch: usize,
+    /// The layers, each with the floating-point operations of its forward pass over one sample, a multiply-add counted as two.
+    pub layers: Vec<(LayerSummary, u64)>,
+    /// How many numbers are trained.
+    pub parameters: usize,
+    /// One training step.
+    pub step: Plan,
+    /// Bytes on the adapter at the peak, evaluation included.
+    pub planned_bytes: usize,
+    /// Of these, the data set.
+    pub data_bytes: usize,
+}
+
+/// Reads the data, opens the adapter, plans, and stops there.
+///
+/// # Errors
+/// Whatever is wrong with the data, the network or the device.
+pub fn inspect(request: &Request) -> Result<Inspection> {
+    let config = &request.config;
+    let dataset = resident::load(config, request.data.as_deref())?;
+    let model = resident::model(config, &dataset)?;
+    let network = Network::new(config, dataset.sample_shape, dataset.classes.len())?;
+    let data = resident::resident(&dataset, &model)?;
+    let gpu = Gpu::open(&request.adapter, request.trust)?;
+    let plans = Plans::new(
+        &network,
+        config,
+        &data,
+        &Passes::of(&dataset),
+        &gpu.target(),
+    );
+    let planned_bytes = plans.peak_bytes();
+    let one = Resident { samples: 1, ..data };
+    let (forward, _) = step::prediction(&network, config, &one);
+    let flops = |layer: &LayerSummary| {
+        let nodes = forward.nodes().iter();
+        let of_layer = nodes.filter(|node| node.scope == layer.name);
+        of_layer.map(|node| node.lowering.flops()).sum()
+    };
+    let layers = network.summary().into_iter();
+    Ok(Inspection {
+        adapter: gpu.info.clone(),
+        data: dataset.name.clone(),
+        sample_shape: dataset.sample_shape,
+        classes: dataset.classes.len(),
+        batch: config.train.batch,
+        layers: layers
+            .map(|layer| {
+                let flops = flops(&layer);
+                (layer, flops)
+            })
+            .collect(),
+        parameters: network.parameter_count(),
+        step: plans.training,
+        planned_bytes,
+        data_bytes: resident::bytes(&dataset),
+    })
+}
