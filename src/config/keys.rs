@@ -1,7 +1,7 @@
 //! The grammar as data: every key with what it takes, its default and its meaning. The reader checks against these tables and
 //! a description of the format for editors can be made from them.
 
-use super::{Activation, DataSource, Split};
+use super::{Activation, DataSource, Initializer, Split};
 
 /// A key of a table.
 #[derive(Debug)]
@@ -122,6 +122,19 @@ impl Choice for Option<Activation> {
     ];
 }
 
+impl Choice for Initializer {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("auto", Self::Auto),
+        ("kaiming_uniform", Self::KaimingUniform),
+        ("kaiming_normal", Self::KaimingNormal),
+        ("xavier_uniform", Self::XavierUniform),
+        ("xavier_normal", Self::XavierNormal),
+        ("trunc_normal", Self::TruncNormal),
+        ("orthogonal", Self::Orthogonal),
+        ("pytorch", Self::Pytorch),
+    ];
+}
+
 /// The two losses, by name only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LossWord {
@@ -175,6 +188,7 @@ use Fallback::{Bool, Float, Int, Required, Rule, Word};
 pub static TOP: &[Key] = &[
     key("name", Takes::Text, Rule("the file's name without .toml"), "name of the run and of its folder"),
     key("seed", Takes::Int(0, u64::MAX), Int(0), "the number all randomness comes from"),
+    key("init", Takes::Choice(words::<Initializer>), Word("auto"), "first weights of the layers that do not say"),
     key("data", Takes::Table, Required, "what is learned from"),
     key("train", Takes::Table, Rule("all its defaults"), "how long and on what loss"),
     key("optimizer", Takes::Table, Required, "how the weights move"),
@@ -252,6 +266,8 @@ const BIAS: Key = key("bias", Takes::Bool, Bool(true), "add a learned number to 
 #[rustfmt::skip]
 const ACTIVATION: Key = key("activation", Takes::Choice(words::<Option<Activation>>), Word("none"), "applied to the result");
 #[rustfmt::skip]
+const INIT: Key = key("init", Takes::Choice(words::<Initializer>), Rule("as the top of the file says"), "the first weights");
+#[rustfmt::skip]
 const KERNEL: Key = key("kernel", Takes::Size(1, MAX_WINDOW), Required, "window in pixels");
 #[rustfmt::skip]
 const POOL: &[Key] = &[
@@ -277,6 +293,7 @@ pub static LAYER: Family = Family {
             key("groups", Takes::Int(1, MAX_WIDTH), Int(1), "independent groups of channels, divides out_channels"),
             BIAS,
             ACTIVATION,
+            INIT,
         ] },
         Variant { kind: "max_pool2d", keys: POOL },
         Variant { kind: "avg_pool2d", keys: POOL },
@@ -284,6 +301,7 @@ pub static LAYER: Family = Family {
             key("out_features", Takes::Int(1, MAX_WIDTH), Required, "how many outputs"),
             BIAS,
             ACTIVATION,
+            INIT,
         ] },
         Variant { kind: "flatten", keys: &[] },
         Variant { kind: "relu", keys: &[] },

@@ -7,13 +7,18 @@ use super::reader::Section;
 use super::report::{Report, show};
 use super::sections::missing_table;
 use super::tree::{Node, Place, Table, Value};
-use super::{Activation, Conv2d, Dense, Layer, LayerKind, MAX_LAYERS, Pool2d};
+use super::{Activation, Conv2d, Dense, Initializer, Layer, LayerKind, MAX_LAYERS, Pool2d};
 
 /// The longest name of a layer, in bytes.
 const LONGEST_NAME: usize = 64;
 
-/// The layers in order; those that cannot be read are left out and reported.
-pub(super) fn layers(report: &mut Report<'_>, root: &Table, end: &Place) -> Vec<Layer> {
+/// The layers in order; those that cannot be read are left out and reported. `init` is for those that do not say.
+pub(super) fn layers(
+    report: &mut Report<'_>,
+    root: &Table,
+    end: &Place,
+    init: Initializer,
+) -> Vec<Layer> {
     const HELP: &str = "describe the network from input to output, one [[layer]] with a kind each";
     let Some(entry) = root.get("layer") else {
         missing_table(report, root, end, "layer", HELP);
@@ -40,7 +45,7 @@ pub(super) fn layers(report: &mut Report<'_>, root: &Table, end: &Place) -> Vec<
     let names = names(root);
     check_names(report, nodes, &names);
     let read = nodes.iter().zip(names).enumerate();
-    read.filter_map(|(i, (node, name))| layer(report, node, name, i + 1))
+    read.filter_map(|(i, (node, name))| layer(report, node, name, i + 1, init))
         .collect()
 }
 
@@ -138,6 +143,7 @@ fn layer(
     node: &Node,
     name: Option<String>,
     number: usize,
+    init: Initializer,
 ) -> Option<Layer> {
     let Value::Table(table) = &node.value else {
         let message = format!("layer {number} must be a table");
@@ -148,13 +154,14 @@ fn layer(
     let title = format!("layer {number}");
     let (mut s, kind) = Section::open_family(report, table, &node.place, &title, &keys::LAYER);
     let kind = match kind? {
-        "conv2d" => LayerKind::Conv2d(conv2d(&mut s)),
+        "conv2d" => LayerKind::Conv2d(conv2d(&mut s, init)),
         "max_pool2d" => LayerKind::MaxPool2d(pool2d(&mut s)),
         "avg_pool2d" => LayerKind::AvgPool2d(pool2d(&mut s)),
         "dense" => LayerKind::Dense(Dense {
             out_features: s.count("out_features"),
             bias: s.bool("bias"),
             activation: s.choice("activation").flatten(),
+            init: s.choice("init").unwrap_or(init),
         }),
         "flatten" => LayerKind::Flatten,
         "relu" => LayerKind::Activation(Activation::Relu),
@@ -174,7 +181,7 @@ fn layer(
     })
 }
 
-fn conv2d(s: &mut Section<'_, '_>) -> Conv2d {
+fn conv2d(s: &mut Section<'_, '_>, init: Initializer) -> Conv2d {
     let conv = Conv2d {
         out_channels: s.count("out_channels"),
         kernel: s.size("kernel"),
@@ -184,6 +191,7 @@ fn conv2d(s: &mut Section<'_, '_>) -> Conv2d {
         groups: s.count("groups"),
         bias: s.bool("bias"),
         activation: s.choice("activation").flatten(),
+        init: s.choice("init").unwrap_or(init),
     };
     let (out, groups) = (conv.out_channels, conv.groups);
     if s.sound("out_channels") && s.sound("groups") && !out.is_multiple_of(groups) {

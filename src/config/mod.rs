@@ -258,6 +258,8 @@ pub struct Conv2d {
     pub bias: bool,
     /// `activation`: what is applied to the result. Default none.
     pub activation: Option<Activation>,
+    /// `init`: the first weights. Default: `init` at the top of the file, and without it `auto`.
+    pub init: Initializer,
 }
 
 /// The window of a pooling layer.
@@ -280,6 +282,30 @@ pub struct Dense {
     pub bias: bool,
     /// `activation`: what is applied to the result. Default none.
     pub activation: Option<Activation>,
+    /// `init`: the first weights. Default: `init` at the top of the file, and without it `auto`.
+    pub init: Initializer,
+}
+
+/// What the weights of a layer are before the first step. Biases are 0 but for [`Initializer::Pytorch`]. `fan_in` and `fan_out`
+/// are the numbers that an output is made of and that an input goes into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Initializer {
+    /// `auto`: `kaiming_uniform` before a ReLU, `xavier_uniform` otherwise.
+    Auto,
+    /// `kaiming_uniform`: uniform within √(6 / fan_in); PyTorch's `kaiming_uniform_`, Keras' `he_uniform`.
+    KaimingUniform,
+    /// `kaiming_normal`: normal with deviation √(2 / fan_in), as PyTorch's `kaiming_normal_`.
+    KaimingNormal,
+    /// `xavier_uniform`: uniform within √(6 / (fan_in + fan_out)); Keras' `glorot_uniform`, its default.
+    XavierUniform,
+    /// `xavier_normal`: normal with deviation √(2 / (fan_in + fan_out)), as PyTorch's `xavier_normal_`.
+    XavierNormal,
+    /// `trunc_normal`: normal with deviation 0.02, drawn again beyond two deviations.
+    TruncNormal,
+    /// `orthogonal`: rows or columns of length 1 at right angles; PyTorch's `orthogonal_`.
+    Orthogonal,
+    /// `pytorch`: what `torch.nn.Linear` and `Conv2d` begin with: uniform within √(1 / fan_in), biases too.
+    Pytorch,
 }
 
 /// A function applied to every element.

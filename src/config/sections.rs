@@ -6,7 +6,9 @@ use super::reader::Section;
 use super::report::{Report, show};
 use super::suggest;
 use super::tree::{Node, Place, Table, Value};
-use super::{Adam, Config, Data, DataSource, Length, Loss, Optimizer, Sgd, Source, Split, Train};
+use super::{
+    Adam, Config, Data, DataSource, Initializer, Length, Loss, Optimizer, Sgd, Source, Split, Train,
+};
 
 /// The configuration. When the report holds mistakes it is only fit to be thrown away.
 pub(super) fn config(root: &Table, report: &mut Report<'_>) -> Config {
@@ -15,10 +17,11 @@ pub(super) fn config(root: &Table, report: &mut Report<'_>) -> Config {
     let mut top = Section::open(report, root, &end, "the top of the file", keys::TOP);
     let seed = top.int("seed");
     let name = name(&mut top, &file);
+    let init = top.choice("init").unwrap_or(Initializer::Auto);
     let data = data(report, root, &end);
     let train = train(report, root, &end);
     let optimizer = optimizer(report, root, &end);
-    let layers = layers::layers(report, root, &end);
+    let layers = layers::layers(report, root, &end, init);
     if matches!(train.loss, Loss::CrossEntropy { .. }) {
         layers::refuse_final_softmax(report, root, &layers);
     }

@@ -132,10 +132,12 @@ fn layer(toml: &mut Toml, layer: &Layer) {
                 out_features,
                 bias,
                 activation,
+                init,
             } = dense;
             toml.put("out_features", out_features);
             toml.put("bias", bias);
             toml.word("activation", *activation);
+            toml.word("init", *init);
         }
         LayerKind::Flatten
         | LayerKind::Activation(_)
@@ -153,6 +155,7 @@ fn conv2d(toml: &mut Toml, conv: &Conv2d) {
     toml.put("groups", conv.groups);
     toml.put("bias", conv.bias);
     toml.word("activation", conv.activation);
+    toml.word("init", conv.init);
 }
 
 fn pool2d(toml: &mut Toml, pool: &Pool2d) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Border, Init, Layer, Network};
-use crate::config::{Activation, Config, LayerKind, Pool2d};
+use crate::config::{Activation, Config, Initializer, LayerKind, Pool2d};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, MAX_ELEMENTS, OpRef, Shape, ShapeError, TensorType, Value, Window};
 use crate::ops::{
@@ -61,14 +61,15 @@ pub(super) fn check(config: &Config, sample: [usize; 3], classes: usize) -> Resu
                 let fan_in = kh * kw * group_c;
                 let weight = Shape::from([kh, kw, group_c, conv.out_channels]);
                 let fan_out = kh * kw * conv.out_channels / conv.groups;
-                let init = weight_init(config, index, conv.activation, fan_in, fan_out);
+                let rule = resolve(conv.init, config, index, conv.activation);
+                let init = Init::weight(rule, fan_in, fan_out);
                 network.push(name("weight"), weight, Border::Conv, init);
                 if conv.bias {
                     network.push(
                         name("bias"),
                         Shape::from([conv.out_channels]),
                         Border::Same,
-                        Init::Zeros,
+                        Init::bias(rule, fan_in),
                     );
                 }
                 shape = vec![oh, ow, conv.out_channels];
@@ -100,13 +101,8 @@ pub(super) fn check(config: &Config, sample: [usize; 3], classes: usize) -> Resu
                     Some([h, w, c]) => Border::Flattened { h, w, c },
                     None => Border::Same,
                 };
-                let init = weight_init(
-                    config,
-                    index,
-                    dense.activation,
-                    features,
-                    dense.out_features,
-                );
+                let rule = resolve(dense.init, config, index, dense.activation);
+                let init = Init::weight(rule, features, dense.out_features);
                 network.push(
                     name("weight"),
                     Shape::from([dense.out_features, features]),
@@ -118,7 +114,7 @@ pub(super) fn check(config: &Config, sample: [usize; 3], classes: usize) -> Resu
                         name("bias"),
                         Shape::from([dense.out_features]),
                         Border::Same,
-                        Init::Zeros,
+                        Init::bias(rule, features),
                     );
                 }
                 shape = vec![dense.out_features];
@@ -186,23 +182,25 @@ pub(super) fn check(config: &Config, sample: [usize; 3], classes: usize) -> Resu
     Ok(network)
 }
 
-/// Kaiming before a ReLU, in the layer itself or as the next one; Xavier otherwise.
-fn weight_init(
+/// What `auto` stands for: Kaiming before a ReLU, in the layer itself or as the next one; Xavier otherwise.
+fn resolve(
+    init: Initializer,
     config: &Config,
     index: usize,
     activation: Option<Activation>,
-    fan_in: usize,
-    fan_out: usize,
-) -> Init {
+) -> Initializer {
+    if init != Initializer::Auto {
+        return init;
+    }
     let next = config.layers.get(index + 1).map(|layer| &layer.kind);
     let relu = match activation {
         Some(activation) => activation == Activation::Relu,
         None => next == Some(&LayerKind::Activation(Activation::Relu)),
     };
     if relu {
-        Init::kaiming(fan_in)
+        Initializer::KaimingUniform
     } else {
-        Init::xavier(fan_in, fan_out)
+        Initializer::XavierUniform
     }
 }
 

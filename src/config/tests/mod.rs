@@ -31,6 +31,7 @@ fn full(optimizer: &str) -> String {
     format!(
         "name = \"all keys\"
 seed = 7
+init = \"kaiming_normal\"
 [data]
 source = \"idx\"
 path = \"some/folder\"

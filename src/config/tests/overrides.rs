@@ -28,6 +28,7 @@ fn overrides_are_applied_before_anything_is_checked() {
         out_features: 64,
         bias: true,
         activation: Some(Activation::Relu),
+        init: Initializer::Auto,
     };
     assert_eq!(config.layers[1].kind, LayerKind::Dense(dense));
     assert_eq!(config.layers[1].name, "2nd");

@@ -41,6 +41,7 @@ fn a_small_file_gets_every_default() {
         out_features: 10,
         bias: true,
         activation: None,
+        init: Initializer::Auto,
     };
     assert_eq!(config.layers[1].kind, LayerKind::Dense(dense));
     for layer in &config.layers {
