@@ -85,7 +85,7 @@ fn forward_vec4(@builtin(global_invocation_id) global_id: vec3<u32>) {
             sum += x4[((n * H + h - PH) * W + w - PW) * C4 + c4];
         }
     }
-    y4[id] = epilogue(sum / TAPS, id, c4);
+    y4[id] = epilogue(sum / TAPS, id, columns(c4));
 }
 
 @group(0) @binding(0) var<storage, read> dy: array<f32>;
@@ -147,5 +147,5 @@ fn backward_vec4(@builtin(global_invocation_id) global_id: vec3<u32>) {
             sum += dy4[((n * OH + oh) * OW + ow) * C4 + c4];
         }
     }
-    dx4[id] = epilogue(sum / TAPS, id, c4);
+    dx4[id] = epilogue(sum / TAPS, id, columns(c4));
 }

@@ -99,11 +99,12 @@ fn forward_vec4(@builtin(global_invocation_id) global_id: vec3<u32>) {
             }
         }
     }
-    for (var i = 0u; i < ROWS; i++) {
-        for (var j = 0u; j < COLUMNS4; j++) {
+    for (var j = 0u; j < COLUMNS4; j++) {
+        let of_column = columns(min(column4 + j, O4 - 1u));
+        for (var i = 0u; i < ROWS; i++) {
             if (row + i < Y_PIXELS && column4 + j < O4) {
                 let at = (row + i) * O4 + column4 + j;
-                y4[at] = epilogue(acc[i][j], at, column4 + j);
+                y4[at] = epilogue(acc[i][j], at, of_column);
             }
         }
     }
@@ -148,17 +149,23 @@ fn forward_thin(@builtin(global_invocation_id) global_id: vec3<u32>) {
             }
         }
     }
-    for (var i = 0u; i < ROWS; i++) {
-        for (var j = 0u; j < COLUMNS4; j++) {
+    for (var j = 0u; j < COLUMNS4; j++) {
+        let of_column = columns(min(column4 + j, O4 - 1u));
+        for (var i = 0u; i < ROWS; i++) {
             if (row + i < Y_PIXELS && column4 + j < O4) {
                 let at = (row + i) * O4 + column4 + j;
-                y4[at] = epilogue(acc[i][j], at, column4 + j);
+                y4[at] = epilogue(acc[i][j], at, of_column);
             }
         }
     }
 }
 
-// A subgroup per tile (lib/subgroup.wgsl). C and O multiples of 4, one group.
+// A subgroup per tile (lib/subgroup.wgsl). C and O multiples of UNIT, one group.
+@group(0) @binding(0) var<storage, read> x_loads: array<Load>;
+@group(0) @binding(1) var<storage, read> weight_loads: array<Load>;
+const C_UNITS: u32 = max(C / UNIT, 1u);
+const O_UNITS: u32 = max(O / UNIT, 1u);
+
 @compute @workgroup_size(WORKGROUP)
 fn forward_subgroup(@builtin(global_invocation_id) global_id: vec3<u32>) {
     let id = flat_id(global_id);
@@ -168,7 +175,7 @@ fn forward_subgroup(@builtin(global_invocation_id) global_id: vec3<u32>) {
     if (tile >= across * ((Y_PIXELS + ROWS - 1u) / ROWS)) {
         return;
     }
-    let column4 = tile % across * (COLUMNS4 * LANES) + lane;
+    let column = tile % across * (COLUMN_LOADS * LANES) + lane;
     let row = tile / across * ROWS;
     var corners: array<vec3<u32>, LOADS>;
     for (var i = 0u; i < LOADS; i++) {
@@ -182,34 +189,50 @@ fn forward_subgroup(@builtin(global_invocation_id) global_id: vec3<u32>) {
             for (var i = 0u; i < LOADS; i++) {
                 pixels[i] = under_tap(corners[i], kh, kw);
             }
-            for (var c4 = 0u; c4 < C4; c4++) {
-                var xv: array<vec4<f32>, LOADS>;
+            for (var c = 0u; c < C; c += UNIT) {
+                var xv: array<array<vec4<f32>, LOAD4>, LOADS>;
                 for (var i = 0u; i < LOADS; i++) {
-                    xv[i] = x4[min(pixels[i], X_PIXELS - 1u) * C4 + c4];
+                    xv[i] = floats(x_loads[min(pixels[i], X_PIXELS - 1u) * C_UNITS + c / UNIT]);
                     if (PADDED) {
-                        xv[i] = select(vec4<f32>(0.0), xv[i], pixels[i] < X_PIXELS);
+                        for (var h = 0u; h < LOAD4; h++) {
+                            xv[i][h] = select(vec4<f32>(0.0), xv[i][h], pixels[i] < X_PIXELS);
+                        }
                     }
                 }
-                var wv: array<mat4x4<f32>, COLUMNS4>;
-                for (var j = 0u; j < COLUMNS4; j++) {
-                    let at = ((kh * KW + kw) * C + c4 * 4u) * O4 + min(column4 + j * LANES, O4 - 1u);
-                    wv[j] = mat4x4<f32>(weight4[at], weight4[at + O4], weight4[at + 2u * O4], weight4[at + 3u * O4]);
+                // wv[h][j]: four channels c as columns of a matrix, each four channels o.
+                var wv: array<array<mat4x4<f32>, COLUMNS4>, LOAD4>;
+                for (var j = 0u; j < COLUMN_LOADS; j++) {
+                    let o = min(column + j * LANES, O_UNITS - 1u);
+                    var loads: array<array<vec4<f32>, LOAD4>, UNIT>;
+                    for (var q = 0u; q < UNIT; q++) {
+                        loads[q] = floats(weight_loads[((kh * KW + kw) * C + c + q) * O_UNITS + o]);
+                    }
+                    for (var h = 0u; h < LOAD4; h++) {
+                        for (var g = 0u; g < LOAD4; g++) {
+                            let four = 4u * h;
+                            wv[h][j * LOAD4 + g] =
+                                mat4x4<f32>(loads[four][g], loads[four + 1u][g], loads[four + 2u][g], loads[four + 3u][g]);
+                        }
+                    }
                 }
                 for (var r = 0u; r < ROWS; r++) {
-                    let xr = subgroupShuffle(xv[r / LANES], r % LANES);
-                    for (var j = 0u; j < COLUMNS4; j++) {
-                        acc[r][j] += wv[j] * xr;
+                    for (var h = 0u; h < LOAD4; h++) {
+                        let xr = subgroupShuffle(xv[r / LANES][h], r % LANES);
+                        for (var j = 0u; j < COLUMNS4; j++) {
+                            acc[r][j] += wv[h][j] * xr;
+                        }
                     }
                 }
             }
         }
     }
-    for (var r = 0u; r < ROWS; r++) {
-        for (var j = 0u; j < COLUMNS4; j++) {
-            let column = column4 + j * LANES;
-            if (row + r < Y_PIXELS && column < O4) {
-                let at = (row + r) * O4 + column;
-                y4[at] = epilogue(acc[r][j], at, column);
+    for (var j = 0u; j < COLUMNS4; j++) {
+        let column4 = column_of(column, j);
+        let of_column = columns(min(column4, O4 - 1u));
+        for (var r = 0u; r < ROWS; r++) {
+            if (row + r < Y_PIXELS && column4 < O4) {
+                let at = (row + r) * O4 + column4;
+                y4[at] = epilogue(acc[r][j], at, of_column);
             }
         }
     }
@@ -257,12 +280,13 @@ fn forward_thin_subgroup(@builtin(global_invocation_id) global_id: vec3<u32>) {
             }
         }
     }
-    for (var r = 0u; r < ROWS; r++) {
-        for (var j = 0u; j < COLUMNS4; j++) {
-            let column = column4 + j * LANES;
+    for (var j = 0u; j < COLUMNS4; j++) {
+        let column = column4 + j * LANES;
+        let of_column = columns(min(column, O4 - 1u));
+        for (var r = 0u; r < ROWS; r++) {
             if (row + r < Y_PIXELS && column < O4) {
                 let at = (row + r) * O4 + column;
-                y4[at] = epilogue(acc[r][j], at, column);
+                y4[at] = epilogue(acc[r][j], at, of_column);
             }
         }
     }
@@ -353,17 +377,20 @@ fn backward_x_vec4(@builtin(global_invocation_id) global_id: vec3<u32>) {
             }
         }
     }
-    for (var i = 0u; i < ROWS; i++) {
-        for (var j = 0u; j < COLUMNS4; j++) {
+    for (var j = 0u; j < COLUMNS4; j++) {
+        let of_column = columns(min(column4 + j, C4 - 1u));
+        for (var i = 0u; i < ROWS; i++) {
             if (row + i < X_PIXELS && column4 + j < C4) {
                 let at = (row + i) * C4 + column4 + j;
-                dx4[at] = epilogue(acc[i][j], at, column4 + j);
+                dx4[at] = epilogue(acc[i][j], at, of_column);
             }
         }
     }
 }
 
-// A subgroup per tile (lib/subgroup.wgsl). C and O multiples of 4, one group.
+// A subgroup per tile (lib/subgroup.wgsl). C and O multiples of UNIT, one group.
+@group(0) @binding(0) var<storage, read> dy_loads: array<Load>;
+
 @compute @workgroup_size(WORKGROUP)
 fn backward_x_subgroup(@builtin(global_invocation_id) global_id: vec3<u32>) {
     let id = flat_id(global_id);
@@ -373,7 +400,7 @@ fn backward_x_subgroup(@builtin(global_invocation_id) global_id: vec3<u32>) {
     if (tile >= across * ((X_PIXELS + ROWS - 1u) / ROWS)) {
         return;
     }
-    let column4 = tile % across * (COLUMNS4 * LANES) + lane;
+    let column = tile % across * (COLUMN_LOADS * LANES) + lane;
     let row = tile / across * ROWS;
     var places: array<vec3<u32>, LOADS>;
     for (var i = 0u; i < LOADS; i++) {
@@ -387,33 +414,48 @@ fn backward_x_subgroup(@builtin(global_invocation_id) global_id: vec3<u32>) {
             for (var i = 0u; i < LOADS; i++) {
                 pixels[i] = of_window(places[i], kh, kw);
             }
-            for (var o4 = 0u; o4 < O4; o4++) {
-                var dyv: array<vec4<f32>, LOADS>;
+            for (var o = 0u; o < O_UNITS; o++) {
+                var dyv: array<array<vec4<f32>, LOAD4>, LOADS>;
                 for (var i = 0u; i < LOADS; i++) {
-                    dyv[i] = dy4[min(pixels[i], Y_PIXELS - 1u) * O4 + o4];
-                    dyv[i] = select(vec4<f32>(0.0), dyv[i], pixels[i] < Y_PIXELS);
+                    dyv[i] = floats(dy_loads[min(pixels[i], Y_PIXELS - 1u) * O_UNITS + o]);
+                    for (var h = 0u; h < LOAD4; h++) {
+                        dyv[i][h] = select(vec4<f32>(0.0), dyv[i][h], pixels[i] < Y_PIXELS);
+                    }
                 }
-                // The weights of four channels c, as columns over four channels o.
-                var wv: array<mat4x4<f32>, COLUMNS4>;
-                for (var j = 0u; j < COLUMNS4; j++) {
-                    let at = ((kh * KW + kw) * C + min(column4 + j * LANES, C4 - 1u) * 4u) * O4 + o4;
-                    wv[j] = mat4x4<f32>(weight4[at], weight4[at + O4], weight4[at + 2u * O4], weight4[at + 3u * O4]);
+                // wv[h][j]: four channels c as columns of a matrix, each over four channels o.
+                var wv: array<array<mat4x4<f32>, COLUMNS4>, LOAD4>;
+                for (var j = 0u; j < COLUMN_LOADS; j++) {
+                    let c = min(column + j * LANES, C_UNITS - 1u) * UNIT;
+                    var loads: array<array<vec4<f32>, LOAD4>, UNIT>;
+                    for (var q = 0u; q < UNIT; q++) {
+                        loads[q] = floats(weight_loads[((kh * KW + kw) * C + c + q) * O_UNITS + o]);
+                    }
+                    for (var h = 0u; h < LOAD4; h++) {
+                        for (var g = 0u; g < LOAD4; g++) {
+                            let four = 4u * g;
+                            wv[h][j * LOAD4 + g] =
+                                mat4x4<f32>(loads[four][h], loads[four + 1u][h], loads[four + 2u][h], loads[four + 3u][h]);
+                        }
+                    }
                 }
                 for (var r = 0u; r < ROWS; r++) {
-                    let dyr = subgroupShuffle(dyv[r / LANES], r % LANES);
-                    for (var j = 0u; j < COLUMNS4; j++) {
-                        acc[r][j] += dyr * wv[j];
+                    for (var h = 0u; h < LOAD4; h++) {
+                        let dyr = subgroupShuffle(dyv[r / LANES][h], r % LANES);
+                        for (var j = 0u; j < COLUMNS4; j++) {
+                            acc[r][j] += dyr * wv[h][j];
+                        }
                     }
                 }
             }
         }
     }
-    for (var r = 0u; r < ROWS; r++) {
-        for (var j = 0u; j < COLUMNS4; j++) {
-            let column = column4 + j * LANES;
-            if (row + r < X_PIXELS && column < C4) {
-                let at = (row + r) * C4 + column;
-                dx4[at] = epilogue(acc[r][j], at, column);
+    for (var j = 0u; j < COLUMNS4; j++) {
+        let column4 = column_of(column, j);
+        let of_column = columns(min(column4, C4 - 1u));
+        for (var r = 0u; r < ROWS; r++) {
+            if (row + r < X_PIXELS && column4 < C4) {
+                let at = (row + r) * C4 + column4;
+                dx4[at] = epilogue(acc[r][j], at, of_column);
             }
         }
     }
@@ -545,10 +587,64 @@ fn backward_weight_thin(@builtin(global_invocation_id) global_id: vec3<u32>) {
     }
 }
 
+// The same where the rows of x are whole vec4s and taps lie side by side (STRIDE_W and DILATION_W 1, no PADDING_W): four pixels
+// of y at a time, with the TAP_VEC4S vec4s of x that lie under their windows in one row.
+const TAP_VEC4S: u32 = ((3u + KW) * C + 3u) / 4u;
+const X_ROW4: u32 = max(W * C / 4u, 1u);
+
+@compute @workgroup_size(WORKGROUP)
+fn backward_weight_thin_vec4(@builtin(global_invocation_id) global_id: vec3<u32>) {
+    let id = flat_id(global_id);
+    if (id >= O4 * CHUNKS) {
+        return;
+    }
+    let o4 = id % O4;
+    let chunk = id / O4;
+    var acc: array<vec4<f32>, KH * KW * C>;
+    let end = min((chunk + 1u) * CHUNK, Y_ROWS);
+    for (var y_row = chunk * CHUNK; y_row < end; y_row++) {
+        let top = y_row % OH * STRIDE_H;
+        for (var ow = 0u; ow < OW; ow += 4u) {
+            var dyv: array<vec4<f32>, 4>;
+            for (var i = 0u; i < 4u; i++) {
+                dyv[i] = dy_in4[y_row * OW * O4 + min(ow + i, OW - 1u) * O4 + o4];
+            }
+            for (var kh = 0u; kh < KH; kh++) {
+                let ih = top + kh * DILATION_H - PADDING_H;
+                let row4 = (y_row / OH * H + min(ih, H - 1u)) * X_ROW4;
+                var xv: array<vec4<f32>, TAP_VEC4S>;
+                for (var q = 0u; q < TAP_VEC4S; q++) {
+                    xv[q] = x4[row4 + min(ow / 4u * C + q, X_ROW4 - 1u)];
+                    if (PADDING_H > 0u) {
+                        xv[q] = select(vec4<f32>(0.0), xv[q], ih < H);
+                    }
+                }
+                for (var i = 0u; i < 4u; i++) {
+                    for (var tap = 0u; tap < KW * C; tap++) {
+                        var xs = xv[(i * C + tap) / 4u][(i * C + tap) % 4u];
+                        // Beyond the last pixel of the row.
+                        if (i >= OW % 4u && OW % 4u > 0u) {
+                            xs = select(0.0, xs, ow + i < OW);
+                        }
+                        acc[kh * KW * C + tap] += xs * dyv[i];
+                    }
+                }
+            }
+        }
+    }
+    for (var i = 0u; i < KH * KW * C; i++) {
+        dweight4[(chunk * WEIGHTS) / 4u + i * O4 + o4] = acc[i];
+    }
+}
+
 // For subgroups the sum is cut into CHUNKS of K_CHUNK pixels of y.
 const K_CHUNK: u32 = 64u;
 
-// A subgroup per tile (lib/subgroup.wgsl): ROWS channels c at one tap. C and O multiples of 4, one group.
+// A subgroup per tile (lib/subgroup.wgsl): ROWS channels c at one tap. C and O multiples of UNIT, one group.
+@group(0) @binding(1) var<storage, read> dy_in_loads: array<Load>;
+// Groups of channels in a tile.
+const ROW_UNITS: u32 = max(ROWS / UNIT, 1u);
+
 @compute @workgroup_size(WORKGROUP)
 fn backward_weight_subgroup(@builtin(global_invocation_id) global_id: vec3<u32>) {
     let id = flat_id(global_id);
@@ -559,48 +655,60 @@ fn backward_weight_subgroup(@builtin(global_invocation_id) global_id: vec3<u32>)
     if (tile >= across * down * KH * KW * CHUNKS) {
         return;
     }
-    let column4 = tile % across * (COLUMNS4 * LANES) + lane;
+    let column = tile % across * (COLUMN_LOADS * LANES) + lane;
     let row = tile / across % down * ROWS;
     let tap = tile / (across * down) % (KH * KW);
     let chunk = tile / (across * down * KH * KW);
 
     var acc: array<array<vec4<f32>, COLUMNS4>, ROWS>;
     let end = min((chunk + 1u) * K_CHUNK, Y_PIXELS);
-    for (var k = chunk * K_CHUNK; k < end; k += 4u) {
-        // vec4s of four channels; ROWS / 4 of them for each of four pixels. Pixels beyond the last one count nothing.
-        var xv: array<vec4<f32>, LOADS>;
+    for (var k = chunk * K_CHUNK; k < end; k += UNIT) {
+        // Loads of UNIT channels; ROW_UNITS of them for each of UNIT pixels. Pixels beyond the last one count nothing.
+        var xv: array<array<vec4<f32>, LOAD4>, LOADS>;
         for (var i = 0u; i < LOADS; i++) {
             let part = i * LANES + lane;
-            let y_pixel = k + part / (ROWS / 4u);
+            let y_pixel = k + part / ROW_UNITS;
             let pixel = under_tap(corner(y_pixel), tap / KW, tap % KW);
-            let at = min(pixel, X_PIXELS - 1u) * C4 + min(row / 4u + part % (ROWS / 4u), C4 - 1u);
-            xv[i] = select(vec4<f32>(0.0), x4[at], y_pixel < Y_PIXELS && pixel < X_PIXELS);
+            let at = min(pixel, X_PIXELS - 1u) * C_UNITS + min(row / UNIT + part % ROW_UNITS, C_UNITS - 1u);
+            xv[i] = floats(x_loads[at]);
+            for (var h = 0u; h < LOAD4; h++) {
+                xv[i][h] = select(vec4<f32>(0.0), xv[i][h], y_pixel < Y_PIXELS && pixel < X_PIXELS);
+            }
         }
-        var dyv: array<mat4x4<f32>, COLUMNS4>;
-        for (var j = 0u; j < COLUMNS4; j++) {
-            let column = min(column4 + j * LANES, O4 - 1u);
-            dyv[j] = mat4x4<f32>(
-                dy_in4[k * O4 + column],
-                dy_in4[min(k + 1u, Y_PIXELS - 1u) * O4 + column],
-                dy_in4[min(k + 2u, Y_PIXELS - 1u) * O4 + column],
-                dy_in4[min(k + 3u, Y_PIXELS - 1u) * O4 + column],
-            );
+        // dyv[h][j]: four pixels as columns of a matrix, each four channels o.
+        var dyv: array<array<mat4x4<f32>, COLUMNS4>, LOAD4>;
+        for (var j = 0u; j < COLUMN_LOADS; j++) {
+            let o = min(column + j * LANES, O_UNITS - 1u);
+            var loads: array<array<vec4<f32>, LOAD4>, UNIT>;
+            for (var q = 0u; q < UNIT; q++) {
+                loads[q] = floats(dy_in_loads[min(k + q, Y_PIXELS - 1u) * O_UNITS + o]);
+            }
+            for (var h = 0u; h < LOAD4; h++) {
+                for (var g = 0u; g < LOAD4; g++) {
+                    let four = 4u * h;
+                    dyv[h][j * LOAD4 + g] =
+                        mat4x4<f32>(loads[four][g], loads[four + 1u][g], loads[four + 2u][g], loads[four + 3u][g]);
+                }
+            }
         }
         for (var r = 0u; r < ROWS; r++) {
-            var xr: vec4<f32>;
-            for (var q = 0u; q < 4u; q++) {
-                let part = q * (ROWS / 4u) + r / 4u;
-                xr[q] = subgroupShuffle(xv[part / LANES][r % 4u], part % LANES);
-            }
-            for (var j = 0u; j < COLUMNS4; j++) {
-                acc[r][j] += dyv[j] * xr;
+            for (var h = 0u; h < LOAD4; h++) {
+                var xr: vec4<f32>;
+                for (var q = 0u; q < 4u; q++) {
+                    let part = (h * 4u + q) * ROW_UNITS + r / UNIT;
+                    xr[q] = subgroupShuffle(xv[part / LANES][r % UNIT / 4u][r % 4u], part % LANES);
+                }
+                for (var j = 0u; j < COLUMNS4; j++) {
+                    acc[r][j] += dyv[h][j] * xr;
+                }
             }
         }
     }
-    for (var r = 0u; r < ROWS; r++) {
-        for (var j = 0u; j < COLUMNS4; j++) {
-            if (row + r < C && column4 + j * LANES < O4) {
-                dweight4[(chunk * WEIGHTS) / 4u + (tap * C + row + r) * O4 + column4 + j * LANES] = acc[r][j];
+    for (var j = 0u; j < COLUMNS4; j++) {
+        let column4 = column_of(column, j);
+        for (var r = 0u; r < ROWS; r++) {
+            if (row + r < C && column4 < O4) {
+                dweight4[(chunk * WEIGHTS) / 4u + (tap * C + row + r) * O4 + column4] = acc[r][j];
             }
         }
     }

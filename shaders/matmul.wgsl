@@ -103,12 +103,46 @@ fn forward_nn(@builtin(global_invocation_id) global_id: vec3<u32>) {
             }
         }
     }
-    for (var i = 0u; i < NN_ROWS; i++) {
-        for (var j = 0u; j < NN_COLUMNS4; j++) {
+    for (var j = 0u; j < NN_COLUMNS4; j++) {
+        let of_column = columns(min(column4 + j, N4 - 1u));
+        for (var i = 0u; i < NN_ROWS; i++) {
             if (row + i < M && column4 + j < N4) {
                 let at = (split * M + row + i) * N4 + column4 + j;
-                y4[at] = epilogue(acc[i][j], at, column4 + j);
+                y4[at] = epilogue(acc[i][j], at, of_column);
             }
+        }
+    }
+}
+
+// b not transposed, N a multiple of 4, any K and a: a is read one number at a time.
+const NX_ROWS: u32 = 8u;
+
+@compute @workgroup_size(WORKGROUP)
+fn forward_nx(@builtin(global_invocation_id) global_id: vec3<u32>) {
+    let id = flat_id(global_id);
+    let down = (M + NX_ROWS - 1u) / NX_ROWS;
+    if (id >= N4 * down * SPLITS) {
+        return;
+    }
+    let column4 = id % N4;
+    let row = id / N4 % down * NX_ROWS;
+    let split = id / (N4 * down);
+    let a_step = select(1u, M, TRANSPOSE_A);
+
+    var acc: array<vec4<f32>, NX_ROWS>;
+    let end = min((split + 1u) * K_CHUNK, K);
+    for (var k = split * K_CHUNK; k < end; k++) {
+        let bv = b4[k * N4 + column4];
+        for (var i = 0u; i < NX_ROWS; i++) {
+            let m = min(row + i, M - 1u);
+            acc[i] += a[select(m * K, m, TRANSPOSE_A) + k * a_step] * bv;
+        }
+    }
+    let of_column = columns(column4);
+    for (var i = 0u; i < NX_ROWS; i++) {
+        if (row + i < M) {
+            let at = (split * M + row + i) * N4 + column4;
+            y4[at] = epilogue(acc[i], at, of_column);
         }
     }
 }
@@ -183,20 +217,29 @@ fn forward_tn(@builtin(global_invocation_id) global_id: vec3<u32>) {
             }
         }
     }
-    for (var i = 0u; i < TN_ROWS4; i++) {
-        for (var j = 0u; j < TN_COLUMNS4; j++) {
+    for (var j = 0u; j < TN_COLUMNS4; j++) {
+        let of_column = columns(min(column4 + j, N4 - 1u));
+        for (var i = 0u; i < TN_ROWS4; i++) {
             if (row4 + i < M4 && column4 + j < N4) {
                 for (var r = 0u; r < 4u; r++) {
                     let at = (split * M + (row4 + i) * 4u + r) * N4 + column4 + j;
-                    y4[at] = epilogue(acc[i][j][r], at, column4 + j);
+                    y4[at] = epilogue(acc[i][j][r], at, of_column);
                 }
             }
         }
     }
 }
 
-// A subgroup per tile (lib/subgroup.wgsl). The extents along which a vec4 is loaded are multiples of 4: K or M for a, N or K for
-// b; and N always, for the vec4s of y.
+// A subgroup per tile (lib/subgroup.wgsl). N is a multiple of 4, for the vec4s of y; of UNIT are the extents along which an operand
+// is loaded: M or K for a, N or K for b.
+@group(0) @binding(0) var<storage, read> a_loads: array<Load>;
+@group(0) @binding(1) var<storage, read> b_loads: array<Load>;
+const M_UNITS: u32 = max(M / UNIT, 1u);
+const N_UNITS: u32 = max(N / UNIT, 1u);
+const K_UNITS: u32 = max(K / UNIT, 1u);
+// Groups of rows in a tile, where a is loaded along them.
+const GROUPS: u32 = max(ROWS / UNIT, 1u);
+
 @compute @workgroup_size(WORKGROUP)
 fn forward_subgroup(@builtin(global_invocation_id) global_id: vec3<u32>) {
     let id = flat_id(global_id);
@@ -207,57 +250,79 @@ fn forward_subgroup(@builtin(global_invocation_id) global_id: vec3<u32>) {
     if (tile >= across * down * SPLITS) {
         return;
     }
-    let column4 = tile % across * (COLUMNS4 * LANES) + lane;
+    // The lane's first load of columns; the others follow at a distance of LANES.
+    let column = tile % across * (COLUMN_LOADS * LANES) + lane;
     let row = tile / across % down * ROWS;
     let split = tile / (across * down);
 
     var acc: array<array<vec4<f32>, COLUMNS4>, ROWS>;
-    let end = min((split + 1u) * (K_CHUNK / 4u), K4);
-    for (var k4 = split * (K_CHUNK / 4u); k4 < end; k4++) {
-        // Not transposed: the lane's rows, along k. Transposed: vec4s of four rows; ROWS / 4 of them for each unit of k.
-        var av: array<vec4<f32>, LOADS>;
+    let end = min((split + 1u) * K_CHUNK, K);
+    for (var k = split * K_CHUNK; k < end; k += UNIT) {
+        // Not transposed: the lane's rows, along k. Transposed: groups of UNIT rows; GROUPS of them for each unit of k.
+        var av: array<array<vec4<f32>, LOAD4>, LOADS>;
         for (var i = 0u; i < LOADS; i++) {
             let part = i * LANES + lane;
             if (TRANSPOSE_A) {
-                let k = min(k4 * 4u + part / (ROWS / 4u), K - 1u);
-                av[i] = a4[k * M4 + min(row / 4u + part % (ROWS / 4u), M4 - 1u)];
+                let at = min(k + part / GROUPS, K - 1u);
+                av[i] = floats(a_loads[at * M_UNITS + min(row / UNIT + part % GROUPS, M_UNITS - 1u)]);
             } else {
-                av[i] = a4[min(row + part, M - 1u) * K4 + k4];
+                av[i] = floats(a_loads[min(row + part, M - 1u) * K_UNITS + k / UNIT]);
             }
         }
-        // For each of four units of k, four columns.
-        var bv: array<mat4x4<f32>, COLUMNS4>;
-        for (var j = 0u; j < COLUMNS4; j++) {
-            let column = min(column4 + j * LANES, N4 - 1u);
-            if (TRANSPOSE_B) {
-                let at = column * 4u * K4 + k4;
-                bv[j] = transpose(mat4x4<f32>(b4[at], b4[at + K4], b4[at + 2u * K4], b4[at + 3u * K4]));
-            } else {
-                let at = k4 * 4u * N4 + column;
-                bv[j] = mat4x4<f32>(b4[at], b4[at + N4], b4[at + 2u * N4], b4[at + 3u * N4]);
+        // bv[h][j]: four units of k as columns of a matrix, each four columns of b.
+        var bv: array<array<mat4x4<f32>, COLUMNS4>, LOAD4>;
+        for (var j = 0u; j < COLUMN_LOADS; j++) {
+            var loads: array<array<vec4<f32>, LOAD4>, UNIT>;
+            for (var q = 0u; q < UNIT; q++) {
+                if (TRANSPOSE_B) {
+                    loads[q] = floats(b_loads[min((column + j * LANES) * UNIT + q, N - 1u) * K_UNITS + k / UNIT]);
+                } else {
+                    loads[q] = floats(b_loads[min(k + q, K - 1u) * N_UNITS + min(column + j * LANES, N_UNITS - 1u)]);
+                }
+            }
+            for (var h = 0u; h < LOAD4; h++) {
+                for (var g = 0u; g < LOAD4; g++) {
+                    if (TRANSPOSE_B) {
+                        let four = 4u * g;
+                        bv[h][j * LOAD4 + g] = transpose(
+                            mat4x4<f32>(loads[four][h], loads[four + 1u][h], loads[four + 2u][h], loads[four + 3u][h]),
+                        );
+                    } else {
+                        let four = 4u * h;
+                        bv[h][j * LOAD4 + g] =
+                            mat4x4<f32>(loads[four][g], loads[four + 1u][g], loads[four + 2u][g], loads[four + 3u][g]);
+                    }
+                }
             }
         }
         for (var r = 0u; r < ROWS; r++) {
-            var ar: vec4<f32>;
-            if (TRANSPOSE_A) {
-                for (var q = 0u; q < 4u; q++) {
-                    let part = q * (ROWS / 4u) + r / 4u;
-                    ar[q] = subgroupShuffle(av[part / LANES][r % 4u], part % LANES);
+            for (var h = 0u; h < LOAD4; h++) {
+                var ar: vec4<f32>;
+                if (TRANSPOSE_A) {
+                    for (var q = 0u; q < 4u; q++) {
+                        let part = (h * 4u + q) * GROUPS + r / UNIT;
+                        ar[q] = subgroupShuffle(av[part / LANES][r % UNIT / 4u][r % 4u], part % LANES);
+                        // What is beyond the last unit of k was loaded from it.
+                        if (K % UNIT > 0u) {
+                            ar[q] = select(0.0, ar[q], k + h * 4u + q < K);
+                        }
+                    }
+                } else {
+                    ar = subgroupShuffle(av[r / LANES][h], r % LANES);
                 }
-            } else {
-                ar = subgroupShuffle(av[r / LANES], r % LANES);
-            }
-            for (var j = 0u; j < COLUMNS4; j++) {
-                acc[r][j] += bv[j] * ar;
+                for (var j = 0u; j < COLUMNS4; j++) {
+                    acc[r][j] += bv[h][j] * ar;
+                }
             }
         }
     }
-    for (var r = 0u; r < ROWS; r++) {
-        for (var j = 0u; j < COLUMNS4; j++) {
-            let column = column4 + j * LANES;
-            if (row + r < M && column < N4) {
-                let at = (split * M + row + r) * N4 + column;
-                y4[at] = epilogue(acc[r][j], at, column);
+    for (var j = 0u; j < COLUMNS4; j++) {
+        let column4 = column_of(column, j);
+        let of_column = columns(min(column4, N4 - 1u));
+        for (var r = 0u; r < ROWS; r++) {
+            if (row + r < M && column4 < N4) {
+                let at = (split * M + row + r) * N4 + column4;
+                y4[at] = epilogue(acc[r][j], at, of_column);
             }
         }
     }

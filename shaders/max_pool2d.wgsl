@@ -182,5 +182,5 @@ fn backward_vec4(@builtin(global_invocation_id) global_id: vec3<u32>) {
             sum += select(vec4<f32>(0.0), dy4[out], wins);
         }
     }
-    dx4[id] = epilogue(sum, id, c4);
+    dx4[id] = epilogue(sum, id, columns(c4));
 }

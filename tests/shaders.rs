@@ -33,13 +33,21 @@ fn read(path: &str) -> String {
 }
 
 /// The kinds of adapters: the floor, and subgroups of every size that GPUs and software have.
-pub(crate) const TARGETS: [Target; 5] = [
+pub(crate) const TARGETS: [Target; 6] = [
     Target::FLOOR,
-    Target { subgroup: Some(8) },
-    Target { subgroup: Some(16) },
-    Target { subgroup: Some(32) },
-    Target { subgroup: Some(64) },
+    subgroups(8, true),
+    subgroups(8, false),
+    subgroups(16, false),
+    subgroups(32, false),
+    subgroups(64, false),
 ];
+
+const fn subgroups(lanes: u32, wide_loads: bool) -> Target {
+    Target {
+        subgroup: Some(lanes),
+        wide_loads,
+    }
+}
 
 /// Every node of the forward and backward graphs of every case, once for each way to compute it on some adapter.
 pub(crate) fn nodes() -> Vec<CaseNode> {

@@ -36,12 +36,11 @@ impl Variant {
             dispatch.operands.len(),
         );
         let module = wgsl::parse(&text)?.only(dispatch.entry)?.naga;
-        // Subgroups are asked for by what the ops offer to adapters that have them, and by nothing else.
-        let capabilities = if dispatch.entry.contains("subgroup") {
-            Capabilities::SUBGROUP
-        } else {
-            Capabilities::empty()
-        };
+        // Subgroups and wide loads are asked for by what the ops offer to adapters that have them, and by nothing else.
+        let mut capabilities = Capabilities::empty();
+        capabilities.set(Capabilities::SUBGROUP, dispatch.entry.contains("subgroup"));
+        let wide = dispatch.constants.contains(&("WIDE", true.into()));
+        capabilities.set(Capabilities::SHADER_INT64, wide);
         let info = Validator::new(ValidationFlags::all(), capabilities)
             .validate(&module)
             .map_err(|error| error.emit_to_string(&text))?;
@@ -181,7 +180,10 @@ fn bound(
             DType::F32 => ScalarKind::Float,
             DType::U32 | DType::U8 => ScalarKind::Uint,
         };
-        if kind.is_some_and(|kind| kind != wanted) && tensor.is_some() {
+        // A wide load is of 64-bit words, whatever they hold.
+        let wide =
+            *kind == Some(ScalarKind::Uint) && dispatch.constants.contains(&("WIDE", true.into()));
+        if kind.is_some_and(|kind| kind != wanted) && tensor.is_some() && !wide {
             return Err(format!("binding {binding} holds {kind:?} for {operand:?}"));
         }
     }

@@ -114,7 +114,7 @@ pub fn list() -> Vec<AdapterInfo> {
 
 /// The features beyond WebGPU's floor that kernels use where the adapter has them.
 pub(super) fn used_features(adapter: &wgpu::Adapter) -> wgpu::Features {
-    adapter.features() & wgpu::Features::SUBGROUP
+    adapter.features() & (wgpu::Features::SUBGROUP | wgpu::Features::SHADER_INT64)
 }
 
 pub(super) fn describe(adapter: &wgpu::Adapter) -> AdapterInfo {

@@ -94,9 +94,11 @@ impl Gpu {
     /// What the adapter offers to kernels.
     pub fn target(&self) -> Target {
         let [smallest, largest] = self.info.subgroups;
-        let subgroups = self.device.features().contains(wgpu::Features::SUBGROUP);
+        let has = |feature| self.device.features().contains(feature);
+        let subgroups = has(wgpu::Features::SUBGROUP) && smallest == largest;
         Target {
-            subgroup: (subgroups && smallest == largest).then_some(smallest),
+            subgroup: subgroups.then_some(smallest),
+            wide_loads: self.info.is_software() && has(wgpu::Features::SHADER_INT64),
         }
     }
 

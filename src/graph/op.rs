@@ -68,11 +68,16 @@ pub enum Gradient {
 pub struct Target {
     /// Invocations of a subgroup, where all subgroups of the adapter have as many and kernels may talk across them.
     pub subgroup: Option<u32>,
+    /// Whether a load of eight numbers as 64-bit words is cheaper than two of four: on software adapters that have such words.
+    pub wide_loads: bool,
 }
 
 impl Target {
     /// What every adapter offers: WebGPU's defaults.
-    pub const FLOOR: Self = Self { subgroup: None };
+    pub const FLOOR: Self = Self {
+        subgroup: None,
+        wide_loads: false,
+    };
 }
 
 /// How a node is computed.

@@ -6,7 +6,7 @@
 
 mod cases;
 
-use super::subgroup::Tile;
+use super::subgroup::{Product, Tile};
 use super::{reduce_sum, workgroup};
 use crate::graph::{
     Array, Constant, Dispatch, Fusion, Gradient, Lowering, Op, Operand, Shape, ShapeError, Tape,
@@ -117,17 +117,49 @@ impl Extents {
         self.groups == 1 && self.o.is_multiple_of(4) && self.taps() * self.c <= MAX_THIN
     }
 
+    /// The product of so many pixels and channels, as the tiles of subgroups see it.
+    fn product(&self, rows: usize, columns: usize) -> Product {
+        Product {
+            count: 1,
+            rows,
+            columns,
+            along_rows: false,
+            wide: self.c.is_multiple_of(8) && self.o.is_multiple_of(8),
+        }
+    }
+
+    /// Whether a first layer's rows are whole `vec4`s whose windows lie side by side.
+    fn thin_rows(&self) -> bool {
+        let Window {
+            stride,
+            padding,
+            dilation,
+            ..
+        } = self.window;
+        let side_by_side = stride[1] == 1 && dilation[1] == 1 && padding[1] == 0;
+        self.thin() && side_by_side && (self.w * self.c).is_multiple_of(4)
+    }
+
     fn forward(&self, target: &Target) -> Vec<Lowering> {
         let pixels = self.n * self.oh * self.ow;
-        let lanes = target.subgroup.filter(|_| self.all_vec4() || self.thin());
-        let tiles = Tile::candidates(lanes, pixels, self.o).into_iter();
-        let lowered = tiles.map(|tile| match tile {
+        let tiles = if self.all_vec4() {
+            Tile::candidates(target, self.product(pixels, self.o))
+        } else if self.thin() {
+            let product = Product {
+                wide: false,
+                ..self.product(pixels, self.o)
+            };
+            Tile::candidates(target, product)
+        } else {
+            vec![None]
+        };
+        let lowered = tiles.into_iter().map(|tile| match tile {
             Some(tile) if self.all_vec4() => {
-                let per_tap = 2 + tile.loads() + self.c / 4 * tile.trips_per_k4(false);
+                let per_tap = 2 + tile.loads() + self.c / tile.unit() * tile.trips_per_unit(false);
                 self.subgroup("forward_subgroup", tile, pixels, self.o, per_tap)
             }
             Some(tile) => {
-                let per_tap = 2 + tile.loads() + self.c * tile.trips_per_k4(false);
+                let per_tap = 2 + tile.loads() + self.c * tile.trips_per_unit(false);
                 self.subgroup("forward_thin_subgroup", tile, pixels, self.o, per_tap)
             }
             None => self.forward_alone(pixels),
@@ -160,11 +192,14 @@ impl Extents {
 
     fn backward_x(&self, target: &Target) -> Vec<Lowering> {
         let pixels = self.n * self.h * self.w;
-        let lanes = target.subgroup.filter(|_| self.all_vec4());
-        let tiles = Tile::candidates(lanes, pixels, self.c).into_iter();
-        let lowered = tiles.map(|tile| match tile {
+        let tiles = if self.all_vec4() {
+            Tile::candidates(target, self.product(pixels, self.c))
+        } else {
+            vec![None]
+        };
+        let lowered = tiles.into_iter().map(|tile| match tile {
             Some(tile) => {
-                let per_tap = 2 + tile.loads() + self.o / 4 * tile.trips_per_k4(false);
+                let per_tap = 2 + tile.loads() + self.o / tile.unit() * tile.trips_per_unit(false);
                 self.subgroup("backward_x_subgroup", tile, pixels, self.c, per_tap)
             }
             None => self.backward_x_alone(pixels),
@@ -207,9 +242,18 @@ impl Extents {
     }
 
     fn backward_weight(&self, target: &Target) -> Vec<Lowering> {
-        let lanes = target.subgroup.filter(|_| self.all_vec4());
-        let tiles = Tile::candidates(lanes, self.c, self.o).into_iter();
-        let lowered = tiles.map(|tile| match tile {
+        let tiles = if self.all_vec4() {
+            let sums = (self.n * self.oh * self.ow).div_ceil(MIN_SUM);
+            let product = Product {
+                count: self.taps() * sums,
+                along_rows: true,
+                ..self.product(self.c, self.o)
+            };
+            Tile::candidates(target, product)
+        } else {
+            vec![None]
+        };
+        let lowered = tiles.into_iter().map(|tile| match tile {
             Some(tile) => self.backward_weight_subgroup(tile),
             None => self.backward_weight_alone(),
         });
@@ -220,13 +264,13 @@ impl Extents {
         let pixels = self.n * self.oh * self.ow;
         let weights = self.taps() * self.c * self.o;
         let tiles = self.taps() * tile.count(self.c, self.o);
-        let trips_per_k4 = tile.trips_per_k4(true);
-        let for_trips = (pixels.div_ceil(4) * trips_per_k4).div_ceil(MAX_TRIPS);
+        let trips_per_unit = tile.trips_per_unit(true);
+        let for_trips = (pixels.div_ceil(tile.unit()) * trips_per_unit).div_ceil(MAX_TRIPS);
         let for_work = WANTED_INVOCATIONS
             .div_ceil(tiles * tile.lanes())
             .min(pixels.div_ceil(MIN_SUM));
         let chunks = for_trips.max(for_work).max(1);
-        let chunk = pixels.div_ceil(chunks).next_multiple_of(4);
+        let chunk = pixels.div_ceil(chunks).next_multiple_of(tile.unit());
         let chunks = pixels.div_ceil(chunk);
         let mut constants = self.constants();
         constants.extend([("K_CHUNK", chunk.into()), ("CHUNKS", chunks.into())]);
@@ -237,7 +281,7 @@ impl Extents {
             constants,
             operands: vec![Operand::Input(0), Operand::Input(1), to],
             invocations: tiles * tile.lanes() * chunks,
-            loop_trips: chunk.div_ceil(4) * trips_per_k4 + tile.trips_around(),
+            loop_trips: chunk.div_ceil(tile.unit()) * trips_per_unit + tile.trips_around(),
             flops: self.flops(),
             fusion: Fusion::None,
         })
@@ -256,6 +300,15 @@ impl Extents {
                 "backward_weight_vec4",
                 self.taps() * (self.c / 4).div_ceil(rows4) * (self.o / 4).div_ceil(columns4),
                 1 + self.ow * (1 + columns4 + rows4 * (1 + columns4)),
+            )
+        } else if self.thin_rows() {
+            let [kh, kw] = self.window.kernel;
+            let tap_vec4s = ((3 + kw) * self.c).div_ceil(4);
+            let per_tap_row = 1 + tap_vec4s + 4 * (1 + kw * self.c);
+            (
+                "backward_weight_thin_vec4",
+                self.o / 4,
+                1 + self.ow.div_ceil(4) * (5 + kh * per_tap_row),
             )
         } else if self.thin() {
             let [kh, kw] = self.window.kernel;

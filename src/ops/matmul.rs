@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::add_bias::AddBias;
 use super::sigmoid::Sigmoid;
-use super::subgroup::Tile;
+use super::subgroup::{Product, Tile};
 use super::tanh::Tanh;
 use super::{reduce_sum, workgroup};
 use crate::graph::{
@@ -51,8 +51,9 @@ struct Variant {
     /// Pieces of work that a split of the sum has, and the invocations of each.
     tiles: usize,
     lanes: usize,
-    /// The loop iterations that one invocation spends per four units of k, and outside of the sum.
-    trips_per_k4: usize,
+    /// Numbers of one load along k, the loop iterations that one invocation spends per such unit, and those outside of the sum.
+    unit: usize,
+    trips_per_unit: usize,
     trips_around: usize,
     constants: Vec<(&'static str, Constant)>,
 }
@@ -62,11 +63,12 @@ impl Variant {
     /// small enough to leave work for every core.
     fn portable([m, n, k]: [usize; 3], op: &Matmul) -> Self {
         let large = m * n >= 1 << 15;
-        let of = |entry, [rows, columns]: [usize; 2], trips_per_k4, constants| Self {
+        let of = |entry, [rows, columns]: [usize; 2], trips_per_unit, constants| Self {
             entry,
             tiles: m.div_ceil(rows) * n.div_ceil(columns),
             lanes: 1,
-            trips_per_k4,
+            unit: 4,
+            trips_per_unit,
             trips_around: 200,
             constants,
         };
@@ -98,13 +100,24 @@ impl Variant {
                     vec![("TN_ROWS4", rows4.into()), ("TN_COLUMNS4", columns4.into())],
                 )
             }
+            (_, false) if n % 4 == 0 => {
+                let rows = if m >= 8 { 8 } else { 4 };
+                of(
+                    "forward_nx",
+                    [rows, 4],
+                    4 * (1 + rows),
+                    vec![("NX_ROWS", rows.into())],
+                )
+            }
             _ => of("forward", [4, 4], 4, Vec::new()),
         }
     }
 
-    /// Every extent that a `vec4` is loaded along is a multiple of 4.
-    fn fits_subgroup([m, n, k]: [usize; 3], op: &Matmul) -> bool {
-        n % 4 + k % 4 == 0 && (!op.transpose_a || m % 4 == 0)
+    /// Whether every extent that a load of so many numbers lies along is a multiple of them, so that subgroups can compute it.
+    fn fits_subgroup([m, n, k]: [usize; 3], op: &Matmul, numbers: usize) -> bool {
+        let of_a = if op.transpose_a { m } else { k };
+        let of_b = if op.transpose_b { k } else { n };
+        n % 4 + of_a % numbers + of_b % numbers == 0
     }
 
     fn subgroup([m, n, _]: [usize; 3], op: &Matmul, tile: Tile) -> Self {
@@ -112,20 +125,21 @@ impl Variant {
             entry: "forward_subgroup",
             tiles: tile.count(m, n),
             lanes: tile.lanes(),
-            trips_per_k4: tile.trips_per_k4(op.transpose_a),
+            unit: tile.unit(),
+            trips_per_unit: tile.trips_per_unit(op.transpose_a),
             trips_around: tile.trips_around(),
             constants: tile.constants().into(),
         }
     }
 
     fn lower(self, [m, n, k]: [usize; 3], op: &Matmul) -> Lowering {
-        let for_trips = (k.div_ceil(4) * self.trips_per_k4).div_ceil(MAX_TRIPS);
+        let for_trips = (k.div_ceil(self.unit) * self.trips_per_unit).div_ceil(MAX_TRIPS);
         let for_work = WANTED_INVOCATIONS
             .div_ceil(self.tiles * self.lanes)
             .min(k / MIN_SPLIT);
         let splits = for_trips.max(for_work).max(1);
-        // Whole vec4s of k per split, so that a chunk never ends inside one.
-        let chunk = k.div_ceil(splits).next_multiple_of(4);
+        // Whole units of k per split, so that a chunk never ends inside one.
+        let chunk = k.div_ceil(splits).next_multiple_of(self.unit);
         let splits = k.div_ceil(chunk);
         let invocations = self.tiles * self.lanes * splits;
         let mut constants = vec![
@@ -147,7 +161,7 @@ impl Variant {
             constants,
             operands: vec![Operand::Input(0), Operand::Input(1), to],
             invocations,
-            loop_trips: chunk.div_ceil(4) * self.trips_per_k4 + self.trips_around,
+            loop_trips: chunk.div_ceil(self.unit) * self.trips_per_unit + self.trips_around,
             flops: 2 * (m * n * k) as u64,
             // The plain kernels store single numbers, and the parts of a split sum are not y yet.
             fusion: Fusion::host(splits == 1 && HOSTS.contains(&self.entry)),
@@ -156,7 +170,7 @@ impl Variant {
 }
 
 /// The entry points that store `vec4`s of y.
-const HOSTS: [&str; 3] = ["forward_nn", "forward_tn", "forward_subgroup"];
+const HOSTS: [&str; 4] = ["forward_nn", "forward_nx", "forward_tn", "forward_subgroup"];
 
 /// One invocation spends at most this many loop iterations on a product; a longer sum is split.
 const MAX_TRIPS: usize = 40_000;
@@ -186,11 +200,20 @@ impl Op for Matmul {
             .extents(&inputs[0], &inputs[1])
             .expect("the shapes were inferred");
         let extents = [m, n, k];
-        let lanes = target
-            .subgroup
-            .filter(|_| Variant::fits_subgroup(extents, self));
-        let tiles = Tile::candidates(lanes, m, n).into_iter();
-        let variants = tiles.map(|tile| match tile {
+        let fits = |numbers| Variant::fits_subgroup(extents, self, numbers);
+        let tiles = if fits(4) {
+            let product = Product {
+                count: (k / MIN_SPLIT).max(1),
+                rows: m,
+                columns: n,
+                along_rows: self.transpose_a,
+                wide: fits(8),
+            };
+            Tile::candidates(target, product)
+        } else {
+            vec![None]
+        };
+        let variants = tiles.into_iter().map(|tile| match tile {
             Some(tile) => Variant::subgroup(extents, self, tile),
             None => Variant::portable(extents, self),
         });
@@ -256,6 +279,7 @@ pub fn cases() -> Vec<Case> {
         [17, 4, 40_003],
         [12, 20, 1100],
         [172, 196, 12],
+        [88, 136, 72],
     ];
     let mut cases = Vec::new();
     for [m, n, k] in extents {

@@ -1,6 +1,6 @@
 //! Tiles of matrix products that one subgroup computes together (`shaders/lib/subgroup.wgsl`).
 
-use crate::graph::Constant;
+use crate::graph::{Constant, Target};
 
 /// The tile of one subgroup: rows, and `vec4`s of columns for each of its lanes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -8,38 +8,101 @@ pub(super) struct Tile {
     lanes: usize,
     rows: usize,
     columns4: usize,
+    /// Whether operands are loaded eight numbers at a time instead of four.
+    wide: bool,
 }
 
-/// Rows and `vec4`s of columns of the tiles there are, with the speed of each in a product of many whole tiles, relative to the
-/// first: measured on Mesa's lavapipe, where it decides (`benches/RESULTS.md`).
-const TILES: [(usize, usize, f64); 4] = [(32, 1, 1.0), (16, 2, 0.85), (16, 1, 0.75), (8, 1, 0.5)];
+/// The largest tiles that are considered: rows, `vec4`s of columns, and whether loads are wide. Mesa unrolls loops of at most 32
+/// iterations, and needs a second to compile much larger tiles.
+const LARGEST: [(usize, usize, bool); 8] = [
+    (32, 2, true),
+    (24, 2, true),
+    (32, 1, false),
+    (24, 1, false),
+    (16, 1, false),
+    (8, 1, false),
+    (24, 2, false),
+    (16, 2, false),
+];
 
-/// Below this many tiles, some cores of a small adapter have nothing to do.
-const FEW: usize = 8;
+/// How many of them are offered.
+const OFFERED: usize = 3;
 
-/// The speed of tiles that each invocation computes by itself, on the same scale.
-const ALONE: f64 = 0.35;
+/// What one load of a `vec4` by every lane costs on Mesa's lavapipe, in units of four multiply-adds of a `vec4` by every lane: a
+/// load goes through the lanes one by one. Fitted to nine tiles, within 6 % of each (`benches/RESULTS.md`).
+const LOAD: f64 = 2.75;
+
+/// The same for a wide load, of eight numbers.
+const WIDE_LOAD: f64 = 4.4;
+
+/// What a `vec4` of one row costs in a product that each invocation computes by itself, on the same scale.
+const ALONE: f64 = 4.8;
+
+/// Tiles are shared out to the cores of a software adapter, of which there are at least about as many.
+const CORES: usize = 4;
+
+/// What of a product decides which tiles there are for it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Product {
+    /// Products of these extents that are computed side by side.
+    pub(super) count: usize,
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    /// Whether the left operand is loaded along its rows.
+    pub(super) along_rows: bool,
+    /// Whether every extent that is loaded along is a multiple of 8.
+    pub(super) wide: bool,
+}
 
 impl Tile {
-    /// The tiles for a product of so many rows and columns, the best guess first; `None` is a product without subgroups, which is
-    /// always among them.
-    pub(super) fn candidates(lanes: Option<u32>, rows: usize, columns: usize) -> Vec<Option<Self>> {
-        let Some(lanes) = lanes.map(|lanes| lanes as usize) else {
+    /// The tiles for a product on such an adapter, the best guess first; `None` is a product without subgroups, which is always
+    /// among them.
+    pub(super) fn candidates(target: &Target, product: Product) -> Vec<Option<Self>> {
+        let Some(lanes) = target.subgroup.map(|lanes| lanes as usize) else {
             return vec![None];
         };
-        let alone = (rows * columns.div_ceil(4)) as f64 / lanes as f64 / ALONE;
-        let mut tiles = vec![(alone, None)];
-        tiles.extend(TILES.iter().map(|&(tile_rows, columns4, speed)| {
+        let Product {
+            count,
+            rows,
+            columns,
+            ..
+        } = product;
+        let mut tiles: Vec<(f64, Self)> = Vec::new();
+        for (most, columns4, wide) in LARGEST {
+            // As many rows as make the same number of tiles, and no more.
+            let groups = if wide && product.along_rows { 8 } else { 4 };
             let tile = Self {
                 lanes,
-                rows: tile_rows,
+                rows: rows.div_ceil(rows.div_ceil(most)).next_multiple_of(groups),
                 columns4,
+                wide,
             };
-            let computed = tile.count(rows, columns).max(FEW) * tile_rows * columns4;
-            (computed as f64 / speed, Some(tile))
-        }));
+            let there = tiles.iter().any(|(_, other)| *other == tile);
+            if !there && (!wide || product.wide && target.wide_loads) {
+                let tiles_of_all = (count * tile.count(rows, columns)).next_multiple_of(CORES);
+                tiles.push((tiles_of_all as f64 * tile.cost(), tile));
+            }
+        }
         tiles.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-        tiles.into_iter().map(|(_, tile)| tile).collect()
+        tiles.truncate(OFFERED);
+        let work = count * rows * columns.div_ceil(4);
+        let alone = ALONE * work.div_ceil(lanes) as f64;
+        let place = tiles.partition_point(|(cost, _)| *cost <= alone);
+        let mut candidates: Vec<_> = tiles.into_iter().map(|(_, tile)| Some(tile)).collect();
+        candidates.insert(place, None);
+        candidates
+    }
+
+    /// What four units of k cost one subgroup.
+    fn cost(self) -> f64 {
+        // A wide load of columns is one of two vec4s for one unit of k, as two narrow ones are.
+        let loads = (self.loads() + 4 * self.columns4) as f64;
+        let of_loads = if self.wide {
+            WIDE_LOAD / 2.0 * loads
+        } else {
+            LOAD * loads
+        };
+        of_loads + (self.rows * self.columns4) as f64
     }
 
     /// Tiles of a product of so many rows and columns.
@@ -52,31 +115,43 @@ impl Tile {
         self.lanes
     }
 
-    /// Loads of the left operand, per four units of k, of one lane.
+    /// Numbers of one load: sums are cut between them.
+    pub(super) fn unit(self) -> usize {
+        4 * self.load4()
+    }
+
+    /// `vec4`s of one load.
+    fn load4(self) -> usize {
+        if self.wide { 2 } else { 1 }
+    }
+
+    /// Loads of the left operand, per unit of k, of one lane.
     pub(super) fn loads(self) -> usize {
         self.rows.div_ceil(self.lanes)
     }
 
     /// The constants of the fragment, and the workgroup that is one subgroup.
-    pub(super) fn constants(self) -> [(&'static str, Constant); 4] {
+    pub(super) fn constants(self) -> [(&'static str, Constant); 5] {
         [
             ("LANES", self.lanes.into()),
             ("ROWS", self.rows.into()),
             ("COLUMNS4", self.columns4.into()),
+            ("WIDE", self.wide.into()),
             ("WORKGROUP", self.lanes.into()),
         ]
     }
 
-    /// Loop iterations of one invocation per four units of k; `transposed` where the left operand is loaded along its rows.
-    pub(super) fn trips_per_k4(self, transposed: bool) -> usize {
-        let gather = if transposed { 4 } else { 0 };
-        1 + self.rows.div_ceil(self.lanes)
-            + self.columns4
-            + self.rows * (1 + gather + self.columns4)
+    /// Loop iterations of one invocation per load along k.
+    pub(super) fn trips_per_unit(self, along_rows: bool) -> usize {
+        let load4 = self.load4();
+        let gather = if along_rows { 4 } else { 0 };
+        let columns = self.columns4 / load4 * (1 + self.unit() + load4 * (1 + load4));
+        let rows = self.rows * (1 + load4 * (1 + gather + self.columns4));
+        1 + self.loads() * (1 + load4) + columns + rows
     }
 
     /// Loop iterations of one invocation outside of the sum.
     pub(super) fn trips_around(self) -> usize {
-        self.rows * (1 + self.columns4)
+        self.columns4 * (1 + self.rows)
     }
 }

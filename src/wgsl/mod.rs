@@ -1,8 +1,8 @@
 //! Shader text: imports, named constants, and what naga says of the result.
 //!
-//! The files in `shaders/` are plain WGSL with two additions, both read here: a line `#import name` is replaced by
-//! `shaders/lib/name.wgsl` (once per file), and a module-level line `const NAME: type = value;` gets the value that a kernel's
-//! plan asks for. Invariant: what leaves this room is text that naga accepts, or a bug of the project.
+//! The files in `shaders/` are plain WGSL with three additions, all read here: a line `#import name` is replaced by
+//! `shaders/lib/name.wgsl` (once per file), a module-level line `const NAME: type = value;` gets the value that a kernel's plan
+//! asks for, and of `#if NAME`, `#else`, `#end` one side stays, by a `bool` declared above. Invariant: what leaves this room is text that naga accepts, or a bug of the project.
 
 mod watch;
 
@@ -23,15 +23,55 @@ macro_rules! fragments {
 
 fragments![argmax, binary, flat, philox, state, subgroup, tail, unary];
 
-/// Replaces each `#import name` line by the fragment of that name; a fragment already there is not repeated.
+/// Replaces each `#import name` line by the fragment of that name; a fragment already there is not repeated. Of `#if`, the side
+/// of the constant as it is declared stays.
 ///
 /// # Panics
-/// On an import of a fragment that does not exist.
+/// On an import of a fragment that does not exist, or a condition on a constant that is not declared above.
 pub fn expand(source: &str) -> String {
+    decide(&with_imports(source))
+}
+
+fn with_imports(source: &str) -> String {
     let mut seen = BTreeSet::new();
     let mut text = String::new();
     expand_into(source, &mut seen, &mut text);
     text
+}
+
+/// Keeps one side of every `#if NAME`, `#else`, `#end`.
+fn decide(text: &str) -> String {
+    let mut truths = BTreeSet::new();
+    let mut falsehoods = BTreeSet::new();
+    let mut decided = String::new();
+    let mut keep = true;
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix("#if ") {
+            keep = truths.contains(name);
+            assert!(
+                keep || falsehoods.contains(name),
+                "no constant {name} of type bool is declared above"
+            );
+        } else if line == "#else" {
+            keep = !keep;
+        } else if line == "#end" {
+            keep = true;
+        } else if keep {
+            if let Some((name, value)) = line
+                .strip_prefix("const ")
+                .and_then(|declaration| declaration.split_once(": bool = "))
+            {
+                match value {
+                    "true;" => truths.insert(name.to_owned()),
+                    "false;" => falsehoods.insert(name.to_owned()),
+                    _ => false,
+                };
+            }
+            decided.push_str(line);
+            decided.push('\n');
+        }
+    }
+    decided
 }
 
 fn expand_into(source: &str, seen: &mut BTreeSet<String>, text: &mut String) {
@@ -60,8 +100,23 @@ fn expand_into(source: &str, seen: &mut BTreeSet<String>, text: &mut String) {
 const EPILOGUE: &str = "#epilogue";
 
 /// The epilogue of a kernel by itself.
-const NO_EPILOGUE: &str =
-    "fn epilogue(y: vec4<f32>, at: u32, column4: u32) -> vec4<f32> {\n    return y;\n}\n";
+const NO_EPILOGUE: &str = "\
+alias Columns = u32;
+fn columns(column4: u32) -> Columns {
+    return column4;
+}
+fn epilogue(y: vec4<f32>, at: u32, column: Columns) -> vec4<f32> {
+    return y;
+}
+";
+
+/// What an epilogue without rows knows of a column.
+const NO_COLUMNS: &str = "\
+alias Columns = u32;
+fn columns(column4: u32) -> Columns {
+    return column4;
+}
+";
 
 /// The shader with an epilogue of these stages, whose first operand has the number `binding`. `functor` gives the text of the
 /// shader that a stage takes a function from.
@@ -81,11 +136,16 @@ pub fn with_epilogue(
         .split_once(&format!("\n{EPILOGUE}\n"))
         .expect("a shader with stages has a place for them");
     let (mut operands, mut steps) = (Vec::new(), String::new());
+    let mut rows = Vec::new();
     let mut functors = BTreeSet::new();
     for stage in stages {
         let operand = format!("epilogue_{}", operands.len());
         let step = match stage {
-            Stage::AddRow => format!("z = z + {operand}[column4];"),
+            // A row is the same for all of a column: kernels ask for it once.
+            Stage::AddRow => {
+                rows.push(format!("{operand}[column4]"));
+                format!("z = z + column.row_{};", rows.len() - 1)
+            }
             Stage::Apply(name) => format!("z = {name}_f(z);"),
             Stage::ApplyDerivative(name) => format!("z = {name}_df({operand}[at]) * z;"),
         };
@@ -111,8 +171,24 @@ pub fn with_epilogue(
             }
         }
     }
+    let fields: String = (0..rows.len())
+        .map(|row| format!("    row_{row}: vec4<f32>,\n"))
+        .collect();
+    let rows = rows.join(", ");
+    let columns = if fields.is_empty() {
+        NO_COLUMNS.to_owned()
+    } else {
+        format!(
+            "struct Columns {{
+{fields}}}
+fn columns(column4: u32) -> Columns {{
+    return Columns({rows});
+}}
+"
+        )
+    };
     text + &format!(
-        "fn epilogue(y: vec4<f32>, at: u32, column4: u32) -> vec4<f32> {{
+        "{columns}fn epilogue(y: vec4<f32>, at: u32, column: Columns) -> vec4<f32> {{
     var z = y;
 {steps}    return z;
 }}
@@ -127,7 +203,7 @@ pub fn with_epilogue(
 pub fn specialise(source: &str, constants: &[(&'static str, Constant)]) -> String {
     let mut set = BTreeSet::new();
     let mut text = String::new();
-    for line in expand(source).lines() {
+    for line in with_imports(source).lines() {
         let declared = line
             .strip_prefix("const ")
             .and_then(|rest| rest.split_once(':'))
@@ -153,7 +229,7 @@ pub fn specialise(source: &str, constants: &[(&'static str, Constant)]) -> Strin
     for (name, _) in constants {
         assert!(set.contains(name), "the shader declares no constant {name}");
     }
-    text
+    decide(&text)
 }
 
 /// Type and literal of a constant in WGSL.
@@ -245,6 +321,22 @@ mod tests {
     #[should_panic(expected = "declares no constant")]
     fn an_unknown_constant_is_a_bug() {
         specialise("const A: u32 = 1u;\n", &[("B", 7usize.into())]);
+    }
+
+    #[test]
+    fn one_side_of_a_condition_stays_by_the_value_of_its_constant() {
+        let source =
+            "const A: bool = false;\n#if A\nfn f() {}\n#else\nfn g() {}\n#end\nfn h() {}\n";
+        let (f, g, h) = ("fn f() {}\n", "fn g() {}\n", "fn h() {}\n");
+        assert_eq!(expand(source), format!("const A: bool = false;\n{g}{h}"));
+        let text = specialise(source, &[("A", true.into())]);
+        assert_eq!(text, format!("const A: bool = true;\n{f}{h}"));
+    }
+
+    #[test]
+    #[should_panic(expected = "no constant B of type bool is declared above")]
+    fn a_condition_on_an_unknown_constant_is_a_bug() {
+        expand("const A: bool = false;\n#if B\nfn f() {}\n#end\n");
     }
 
     #[test]

@@ -35,6 +35,9 @@ pub fn cases() -> Vec<Case> {
         ([1, 15, 15, 2], 6, 2, all([3, 3], [3, 2], [2, 2], [3, 2])),
         ([7, 30, 30, 1], 32, 1, plain([3, 3])),
         ([17, 19, 19, 4], 8, 1, plain([5, 5])),
+        // First layers whose rows are whole vec4s.
+        ([2, 9, 28, 1], 32, 1, plain([3, 3])),
+        ([3, 9, 12, 3], 8, 1, all([3, 2], [2, 1], [1, 0], [2, 1])),
         // Axes that differ in everything, and padding along one of them.
         ([2, 6, 7, 3], 5, 1, all([3, 2], [2, 1], [0, 1], [1, 2])),
         ([2, 7, 9, 2], 8, 1, all([2, 3], [1, 2], [1, 0], [2, 1])),
