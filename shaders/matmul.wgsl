@@ -1,7 +1,8 @@
 // matmul: y[m, n] = Σ_k op(a)[m, k] · op(b)[k, n], the product of (M, K) and (K, N); a transposed operand is stored with its
 // axes exchanged.
 //
-// One invocation computes one tile of y in registers; there is no workgroup memory and no barrier. Tiles are numbered along n
+// One invocation, or one subgroup, computes one tile of y in registers, without workgroup memory or barriers; only
+// forward_workgroup has both. Tiles are numbered along n
 // first. Rows and columns beyond the edge are loaded from the last valid one and not stored. A long sum is cut into SPLITS
 // chunks of K_CHUNK, each with its own (M, N) plane of y, which reduce_sum adds up in a fixed order.
 #import flat
@@ -225,6 +226,86 @@ fn forward_tn(@builtin(global_invocation_id) global_id: vec3<u32>) {
                     let at = (split * M + (row4 + i) * 4u + r) * N4 + column4 + j;
                     y4[at] = epilogue(acc[i][j][r], at, of_column);
                 }
+            }
+        }
+    }
+}
+
+// A workgroup of 256 invocations per tile of 64 · WG_ROWS × 64 outputs, 4 · WG_ROWS × 4 for each: the operands for 16 units of k
+// are loaded into workgroup memory together, zeros for what is beyond an edge. N a multiple of 4, any M, K and transpositions.
+const WG_ROWS: u32 = 1u;
+const WG_TILE: u32 = 64u;
+const WG_K: u32 = 16u;
+// A row of a tile for one unit of k, in vec4s; one more, so that the writes of a transposed tile fall on different banks.
+const WG_A_ROW: u32 = 16u * WG_ROWS + 1u;
+const WG_B_ROW: u32 = 17u;
+var<workgroup> a_tile: array<vec4<f32>, WG_K * WG_A_ROW>;
+var<workgroup> b_tile: array<vec4<f32>, WG_K * WG_B_ROW>;
+
+// Four rows of op(a), from `row` on, at one k below `end`.
+fn a_part(row: u32, k: u32, end: u32) -> vec4<f32> {
+    let rows = vec4<u32>(row) + vec4<u32>(0u, 1u, 2u, 3u);
+    let inside = (rows < vec4<u32>(M)) & vec4<bool>(k < end);
+    let clamped = min(rows, vec4<u32>(M - 1u));
+    let kk = min(k, K - 1u);
+    let at = select(clamped * K + kk, kk * M + clamped, vec4<bool>(TRANSPOSE_A));
+    return select(vec4<f32>(0.0), vec4<f32>(a[at.x], a[at.y], a[at.z], a[at.w]), inside);
+}
+
+// Four columns of op(b), from `column` on, at one k below `end`.
+fn b_part(column: u32, k: u32, end: u32) -> vec4<f32> {
+    let columns = vec4<u32>(column) + vec4<u32>(0u, 1u, 2u, 3u);
+    let inside = (columns < vec4<u32>(N)) & vec4<bool>(k < end);
+    let clamped = min(columns, vec4<u32>(N - 1u));
+    let kk = min(k, K - 1u);
+    let at = select(kk * N + clamped, clamped * K + kk, vec4<bool>(TRANSPOSE_B));
+    return select(vec4<f32>(0.0), vec4<f32>(b[at.x], b[at.y], b[at.z], b[at.w]), inside);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn forward_workgroup(@builtin(global_invocation_id) global_id: vec3<u32>) {
+    let id = flat_id(global_id);
+    let local = id % 256u;
+    let tile = id / 256u;
+    let across = (N + WG_TILE - 1u) / WG_TILE;
+    let down = (M + WG_TILE * WG_ROWS - 1u) / (WG_TILE * WG_ROWS);
+    let column = tile % across * WG_TILE;
+    let row = tile / across % down * (WG_TILE * WG_ROWS);
+    let split = tile / (across * down);
+    let begin = split * K_CHUNK;
+    let end = min(begin + K_CHUNK, K);
+    // Neighbours load neighbours in memory: along k, or along the other axis.
+    let a_place = select(vec2<u32>(local / 16u, local % 16u), vec2<u32>(local % 16u, local / 16u), TRANSPOSE_A);
+    let b_place = select(vec2<u32>(local % 16u, local / 16u), vec2<u32>(local / 16u, local % 16u), TRANSPOSE_B);
+    let across4 = local % 16u;
+    let down4 = local / 16u;
+
+    var acc: array<mat4x4<f32>, WG_ROWS>;
+    // The same number of rounds for every invocation, as barriers want it.
+    for (var k = 0u; k < K_CHUNK; k += WG_K) {
+        for (var i = 0u; i < WG_ROWS; i++) {
+            let four = a_place.x + i * 16u;
+            a_tile[a_place.y * WG_A_ROW + four] = a_part(row + four * 4u, begin + k + a_place.y, end);
+        }
+        b_tile[b_place.y * WG_B_ROW + b_place.x] = b_part(column + b_place.x * 4u, begin + k + b_place.y, end);
+        workgroupBarrier();
+        for (var kk = 0u; kk < WG_K; kk++) {
+            let bv = b_tile[kk * WG_B_ROW + across4];
+            for (var i = 0u; i < WG_ROWS; i++) {
+                let av = a_tile[kk * WG_A_ROW + down4 + i * 16u];
+                acc[i] += mat4x4<f32>(av.x * bv, av.y * bv, av.z * bv, av.w * bv);
+            }
+        }
+        workgroupBarrier();
+    }
+    let column4 = column / 4u + across4;
+    let of_column = columns(min(column4, N4 - 1u));
+    for (var i = 0u; i < WG_ROWS; i++) {
+        for (var r = 0u; r < 4u; r++) {
+            let m = row + (down4 + i * 16u) * 4u + r;
+            if (split < SPLITS && m < M && column4 < N4) {
+                let at = (split * M + m) * N4 + column4;
+                y4[at] = epilogue(acc[i][r], at, of_column);
             }
         }
     }

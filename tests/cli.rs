@@ -29,6 +29,8 @@ fn anygrad(folder: &Path, args: &[&str]) -> Said {
 fn command(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_anygrad"));
     command.current_dir(folder).args(args).env("NO_COLOR", "1");
+    // What was measured on this machine before decides nothing here.
+    command.env("ANYGRAD_CACHE", folder.join("cache"));
     command
 }
 

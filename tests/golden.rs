@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anygrad::config::{self, Config};
 use anygrad::data::{Dataset, Parts, Samples, digits};
 use anygrad::gpu::{Choice, Trust};
-use anygrad::train::{Event, Outcome, Request, Weights, train, train_on};
+use anygrad::train::{Event, Outcome, Request, Tune, Weights, train, train_on};
 
 use crate::common;
 
@@ -81,6 +81,7 @@ impl Golden {
             init: Some(self.file("init.safetensors")),
             adapter: Choice::from(choice.as_str()),
             trust: Trust::Trusted,
+            tune: Tune::Off,
         };
         let mut losses = Vec::new();
         let mut observe = |event: &Event| {

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use anygrad::check::{OnGpu, prove_all};
 use anygrad::gpu::{Executor, Gpu, Kernels, Memory, Trust};
-use anygrad::graph::{Fused, Graph, Op, TensorType, Window};
+use anygrad::graph::{Fused, Graph, Lowering, Op, TensorType, Window};
 use anygrad::ops::advance::Advance;
 use anygrad::ops::conv2d::Conv2d;
+use anygrad::ops::matmul::Matmul;
 use anygrad::ops::max_pool2d::MaxPool2d;
 use anygrad::ops::relu::Relu;
 use anygrad::ops::state;
@@ -45,6 +46,35 @@ fn every_kernel_agrees_with_its_reference() {
 #[test]
 fn every_kernel_agrees_under_run_time_checks_and_stays_in_its_arrays_and_within_its_loop_trips() {
     every_kernel_is_right(Trust::Watched);
+}
+
+#[test]
+fn a_way_that_computes_something_else_is_not_measured() {
+    let Some(gpu) = common::gpu(Trust::Trusted) else {
+        return;
+    };
+    let mut graph = Graph::new();
+    let a = graph.input("a", TensorType::f32([40, 64]));
+    let b = graph.input("b", TensorType::f32([64, 32]));
+    graph.one(Matmul::default(), &[a, b]);
+    let node = &graph.nodes()[0];
+    let mut ways = graph.ways(node, &gpu.target());
+    let measure = |ways: &[Lowering]| {
+        anygrad::gpu::measure(&gpu, &mut Kernels::default(), &graph, node, ways).unwrap()
+    };
+    assert!(measure(&ways).iter().all(Option::is_some));
+    // The last 16 of 64 products are left out.
+    for way in &mut ways {
+        let Lowering::Kernels { dispatches, .. } = way else {
+            unreachable!("a product is computed");
+        };
+        for constant in &mut dispatches[0].constants {
+            if constant.0 == "K_CHUNK" {
+                constant.1 = 48usize.into();
+            }
+        }
+    }
+    assert!(measure(&ways).iter().all(Option::is_none));
 }
 
 /// The outputs of an op on these inputs, for each way to compute it on this adapter.

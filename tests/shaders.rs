@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use anygrad::check::experiment::{CaseNode, nodes_of_case};
-use anygrad::graph::{Dispatch, Lowering, Operand, Target};
+use anygrad::graph::{Dispatch, Graph, Lowering, Operand, Target};
 use anygrad::{ops, wgsl};
 
 /// Mesa's lavapipe up to 25.0 silently leaves loops after 65,535 iterations of one invocation, all loops added up.
@@ -46,6 +46,7 @@ const fn subgroups(lanes: u32, wide_loads: bool) -> Target {
     Target {
         subgroup: Some(lanes),
         wide_loads,
+        workgroup_tiles: !wide_loads,
     }
 }
 
@@ -166,6 +167,26 @@ fn every_entry_point_is_run_by_a_case_and_every_case_runs_one_that_exists() {
         written, run,
         "entry points that exist, and those that cases run"
     );
+}
+
+#[test]
+fn ways_to_compute_the_same_have_different_names() {
+    for definition in ops::OPS {
+        for case in (definition.cases)() {
+            let mut graph = Graph::new();
+            let inputs: Vec<_> = case
+                .inputs
+                .iter()
+                .map(|input| graph.input("x", input.tensor.clone()))
+                .collect();
+            graph.apply(case.op.clone(), &inputs).unwrap();
+            for target in &TARGETS {
+                let ways = graph.ways(&graph.nodes()[0], target);
+                let names: BTreeSet<String> = Lowering::names(&ways).into_iter().collect();
+                assert_eq!(names.len(), ways.len(), "{:?}: {names:?}", case.op);
+            }
+        }
+    }
 }
 
 #[test]

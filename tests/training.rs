@@ -11,7 +11,7 @@ use anygrad::ops::{gather_batch::Normalization, state};
 use anygrad::plan::Plan;
 use anygrad::rng::{Sequence, Stream};
 use anygrad::train::step::{self, Pass, Resident, buffers};
-use anygrad::train::{Event, Outcome, Request, Weights, train, train_on};
+use anygrad::train::{Event, Outcome, Request, Tune, Weights, train, train_on};
 
 use crate::common;
 
@@ -91,6 +91,7 @@ fn request(config: Config, trust: Trust) -> Request {
         init: None,
         adapter,
         trust,
+        tune: Tune::Off,
     }
 }
 

@@ -10,7 +10,7 @@ use super::output::Out;
 use super::train;
 use crate::error::Result;
 use crate::plan::{Access, Kernel, Plan};
-use crate::train::{Inspection, Request, inspect};
+use crate::train::{Inspection, Request, Tune, inspect};
 
 /// Show the layers of a network, its memory and its kernels, without training
 #[derive(Debug, clap::Args)]
@@ -43,6 +43,7 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
         init: None,
         adapter: options.device.choice(),
         trust: options.device.trust(),
+        tune: Tune::Off,
     };
     let inspection = inspect(&request)?;
     out.object(&Object::new(&inspection))?;

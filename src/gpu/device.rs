@@ -99,6 +99,7 @@ impl Gpu {
         Target {
             subgroup: subgroups.then_some(smallest),
             wide_loads: self.info.is_software() && has(wgpu::Features::SHADER_INT64),
+            workgroup_tiles: !self.info.is_software(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Everything of wgpu: adapters, the device, buffers, pipelines, the executor, reading back.
+//! Everything of wgpu: adapters, the device, buffers, pipelines, the executor, reading back, timing.
 //!
 //! Invariant: nothing outside this room names wgpu, and nothing in it knows what a layer is.
 
@@ -9,6 +9,7 @@ mod memory;
 mod pipelines;
 mod readback;
 mod trusted;
+mod tune;
 
 pub use adapter::{AdapterInfo, Choice, Limits, list};
 pub use device::{Gpu, Trust};
@@ -16,3 +17,4 @@ pub use executor::{Executor, Kernels};
 pub use memory::Memory;
 pub use readback::{Counters, Readback};
 pub use trusted::quiet_drivers;
+pub use tune::measure;

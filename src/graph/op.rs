@@ -70,6 +70,8 @@ pub struct Target {
     pub subgroup: Option<u32>,
     /// Whether a load of eight numbers as 64-bit words is cheaper than two of four: on software adapters that have such words.
     pub wide_loads: bool,
+    /// Whether tiles in workgroup memory are the better guess for large products: on GPUs. Software adapters copy for nothing.
+    pub workgroup_tiles: bool,
 }
 
 impl Target {
@@ -77,6 +79,7 @@ impl Target {
     pub const FLOOR: Self = Self {
         subgroup: None,
         wide_loads: false,
+        workgroup_tiles: false,
     };
 }
 
@@ -109,6 +112,32 @@ impl Lowering {
             Self::View => 0,
             Self::Kernels { dispatches, .. } => dispatches.iter().map(|d| d.flops).sum(),
         }
+    }
+
+    /// What tells each of several ways from the others: the entry point of its first kernel, and the constants in which they differ.
+    pub fn names(ways: &[Self]) -> Vec<String> {
+        let firsts: Vec<Option<&Dispatch>> = ways
+            .iter()
+            .map(|way| match way {
+                Self::View => None,
+                Self::Kernels { dispatches, .. } => dispatches.first(),
+            })
+            .collect();
+        let common = |constant: &(&'static str, Constant)| {
+            let mut others = firsts.iter().flatten();
+            others.all(|dispatch| dispatch.constants.contains(constant))
+        };
+        let name = |dispatch: &Dispatch| {
+            let mut name = dispatch.entry.to_owned();
+            for constant in dispatch.constants.iter().filter(|c| !common(c)) {
+                name.push_str(&format!(" {}={}", constant.0, constant.1));
+            }
+            name
+        };
+        firsts
+            .iter()
+            .map(|first| first.map_or_else(|| "view".to_owned(), name))
+            .collect()
     }
 
     /// Whether no invocation loops longer than every driver can.
@@ -149,6 +178,16 @@ pub enum Constant {
     F32(f32),
     /// A truth value.
     Bool(bool),
+}
+
+impl std::fmt::Display for Constant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::U32(value) => write!(f, "{value}"),
+            Self::F32(value) => write!(f, "{value}"),
+            Self::Bool(value) => write!(f, "{value}"),
+        }
+    }
 }
 
 impl From<usize> for Constant {

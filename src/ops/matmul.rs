@@ -132,6 +132,19 @@ impl Variant {
         }
     }
 
+    /// A workgroup of 256 invocations for each 64 · `rows` × 64 outputs, with tiles of the operands in workgroup memory.
+    fn workgroup([m, n, _]: [usize; 3], rows: usize) -> Self {
+        Self {
+            entry: "forward_workgroup",
+            tiles: m.div_ceil(64 * rows) * n.div_ceil(64),
+            lanes: 256,
+            unit: 16,
+            trips_per_unit: 1 + rows + 16 * (1 + rows),
+            trips_around: 5 * rows,
+            constants: vec![("WG_ROWS", rows.into()), ("WORKGROUP", 256usize.into())],
+        }
+    }
+
     fn lower(self, [m, n, k]: [usize; 3], op: &Matmul) -> Lowering {
         let for_trips = (k.div_ceil(self.unit) * self.trips_per_unit).div_ceil(MAX_TRIPS);
         let for_work = WANTED_INVOCATIONS
@@ -170,7 +183,13 @@ impl Variant {
 }
 
 /// The entry points that store `vec4`s of y.
-const HOSTS: [&str; 4] = ["forward_nn", "forward_nx", "forward_tn", "forward_subgroup"];
+const HOSTS: [&str; 5] = [
+    "forward_nn",
+    "forward_nx",
+    "forward_tn",
+    "forward_subgroup",
+    "forward_workgroup",
+];
 
 /// One invocation spends at most this many loop iterations on a product; a longer sum is split.
 const MAX_TRIPS: usize = 40_000;
@@ -213,11 +232,22 @@ impl Op for Matmul {
         } else {
             vec![None]
         };
-        let variants = tiles.into_iter().map(|tile| match tile {
-            Some(tile) => Variant::subgroup(extents, self, tile),
-            None => Variant::portable(extents, self),
-        });
-        variants.map(|way| way.lower(extents, self)).collect()
+        let mut variants: Vec<Variant> = tiles
+            .into_iter()
+            .map(|tile| match tile {
+                Some(tile) => Variant::subgroup(extents, self, tile),
+                None => Variant::portable(extents, self),
+            })
+            .collect();
+        if n.is_multiple_of(4) && m.min(n) >= 16 {
+            let tall = if m > 64 { 2 } else { 1 };
+            let shared = Variant::workgroup(extents, tall);
+            // Tiles that are mostly beyond an edge are no good guess.
+            let best = target.workgroup_tiles && m.min(n) >= 48;
+            variants.insert(if best { 0 } else { variants.len() }, shared);
+        }
+        let ways = variants.into_iter().map(|way| way.lower(extents, self));
+        ways.collect()
     }
 
     fn gradient(&self, tape: &mut Tape<'_>) -> Gradient {

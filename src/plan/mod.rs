@@ -77,22 +77,49 @@ pub struct Kernel {
     pub fusion: Fusion,
 }
 
+/// Picks the place of one of the ways to compute a node of a graph.
+pub type Choose<'a, E> = dyn FnMut(&Graph, &Node, &[Lowering]) -> Result<usize, E> + 'a;
+
 impl Plan {
     /// Plans a graph for an adapter of this kind: what can be one kernel is, and each node is computed in the way that is the best
     /// guess for it.
     ///
     /// # Panics
     /// As [`Plan::new`].
-    pub fn for_target(mut graph: Graph, keep: &[Value], target: &Target) -> Self {
+    pub fn for_target(graph: Graph, keep: &[Value], target: &Target) -> Self {
+        let chosen = Self::chosen(graph, keep, target, &mut |_, _, _| {
+            Ok::<_, std::convert::Infallible>(0)
+        });
+        let Ok(plan) = chosen;
+        plan
+    }
+
+    /// As [`Plan::for_target`], where `choose` picks the way of each node that is needed and has several.
+    ///
+    /// # Errors
+    /// Those of `choose`.
+    ///
+    /// # Panics
+    /// As [`Plan::new`].
+    pub fn chosen<E>(
+        mut graph: Graph,
+        keep: &[Value],
+        target: &Target,
+        choose: &mut Choose<'_, E>,
+    ) -> Result<Self, E> {
         fuse::fuse(&mut graph, keep, target);
-        for index in 0..graph.nodes().len() {
-            let ways = graph.ways(&graph.nodes()[index], target);
-            graph.choose(
-                index,
-                ways.into_iter().next().expect("an op can be computed"),
-            );
+        let needed = needed(&graph, keep);
+        for (index, needed) in needed.into_iter().enumerate() {
+            let node = &graph.nodes()[index];
+            let mut ways = graph.ways(node, target);
+            let place = if needed && ways.len() > 1 {
+                choose(&graph, node, &ways)?
+            } else {
+                0
+            };
+            graph.choose(index, ways.swap_remove(place));
         }
-        Self::new(&graph, keep)
+        Ok(Self::new(&graph, keep))
     }
 
     /// Plans the nodes of a graph, in the way that each holds, that lead to the tensors of `keep` or change persistent ones.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{CONFIG, MODEL, SUMMARY, WEIGHTS};
 use crate::config;
 use crate::error::{Error, Result};
-use crate::train::{Model, Trained, Weights};
+use crate::train::{Model, Trained, Tuning, Weights};
 
 /// `model.json` is at most this large; 16 MiB are names for a million classes.
 const MAX_MODEL_BYTES: u64 = 16 << 20;
@@ -40,6 +40,27 @@ pub fn load(path: &Path) -> Result<Trained> {
         model,
         weights,
     })
+}
+
+/// Which ways the kernels of a finished run were computed.
+///
+/// # Errors
+/// As [`load`].
+pub fn kernels(path: &Path) -> Result<Tuning> {
+    #[derive(serde::Deserialize)]
+    struct Summary {
+        kernels: Tuning,
+    }
+    check_folder(path)?;
+    let path = path.join(SUMMARY);
+    let text = fs::read_to_string(&path).map_err(|error| Error::io(&path, "read", error))?;
+    let summary: Summary = serde_json::from_str(&text).map_err(|error| {
+        Error::data(
+            format!("{}: no choice of kernels: {error}", path.display()),
+            RESTORE,
+        )
+    })?;
+    Ok(summary.kernels)
 }
 
 /// Whether a folder holds a finished run.

@@ -16,7 +16,7 @@ mod load;
 mod records;
 
 pub use folder::RunFolder;
-pub use load::load;
+pub use load::{kernels, load};
 pub use records::{AdapterRecord, SampleCounts, Summary};
 
 /// Every setting, defaults written out.
@@ -89,6 +89,7 @@ pub(crate) mod fabricated {
             batch: 32,
             steps: 820,
             steps_per_epoch: 41,
+            kernels: crate::train::Tuning::default(),
         }
     }
 

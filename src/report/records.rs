@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::train::{Outcome, Scores, Start};
+use crate::train::{Outcome, Scores, Start, Tuning};
 
 /// An adapter, as far as it explains a result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -89,6 +89,8 @@ pub struct Summary {
     pub bytes_read: u64,
     /// Waits in which the host stood still until the adapter had nothing left to do.
     pub blocking_waits: u64,
+    /// Which ways the kernels were computed: they decide the bits. `--tune RUN` takes them from here.
+    pub kernels: Tuning,
 }
 
 impl Summary {
@@ -117,6 +119,7 @@ impl Summary {
             startup_seconds: outcome.startup_seconds,
             bytes_read: outcome.bytes_read,
             blocking_waits: outcome.blocking_waits,
+            kernels: start.kernels.clone(),
         }
     }
 }

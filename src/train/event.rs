@@ -1,5 +1,6 @@
 //! What a training tells the outside while it runs.
 
+use super::tuning::Tuning;
 use crate::gpu::AdapterInfo;
 use crate::nn::LayerSummary;
 
@@ -43,6 +44,8 @@ pub struct Start {
     pub steps: u64,
     /// Steps of an epoch.
     pub steps_per_epoch: u64,
+    /// Which ways the kernels are computed.
+    pub kernels: Tuning,
 }
 
 /// How far the training is; about ten times a second at most.

@@ -11,6 +11,7 @@ mod run;
 mod session;
 pub mod step;
 mod trainer;
+mod tuning;
 pub mod weights;
 
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ pub use evaluate::{ClassScores, Evaluation, Prediction, evaluate, predict};
 pub use event::{Epoch, Event, Model, Outcome, Progress, Scores, Start, Steps};
 pub use inspect::{Inspection, inspect};
 pub use trainer::{train, train_on};
+pub use tuning::{Tune, Tuning};
 pub use weights::Weights;
 
 /// What a training is asked to do.
@@ -37,6 +39,8 @@ pub struct Request {
     pub adapter: Choice,
     /// Whether shaders run with run-time checks.
     pub trust: Trust,
+    /// Where the choice of kernels comes from.
+    pub tune: Tune,
 }
 
 /// A trained network, as a run folder holds it.

@@ -19,10 +19,15 @@ pub(super) struct Session {
 impl Session {
     /// An opened device with nothing on it.
     pub(super) fn new(gpu: Gpu) -> Self {
+        Self::with(gpu, Kernels::default())
+    }
+
+    /// As [`Session::new`], with kernels that are compiled already.
+    pub(super) fn with(gpu: Gpu, kernels: Kernels) -> Self {
         Self {
             gpu,
             memory: Memory::new(),
-            kernels: Kernels::default(),
+            kernels,
         }
     }
 

@@ -8,13 +8,14 @@ use super::limits::{Demand, Fitting, width_that_fits};
 use super::run::Run;
 use super::session::{Evaluator, Session};
 use super::step::{self, Pass, buffers};
+use super::tuning::Tuner;
 use super::weights::Weights;
 use super::{Request, resident};
 use crate::config::{self, Config, Loss, Optimizer};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::gpu::{Executor, Gpu};
-use crate::graph::Target;
+use crate::gpu::{Executor, Gpu, Kernels};
+use crate::graph::{Graph, Target};
 use crate::nn::Network;
 use crate::ops::state;
 use crate::plan::Plan;
@@ -64,7 +65,14 @@ fn train_from(
     let passes = Passes::of(dataset);
 
     let gpu = Gpu::open(&request.adapter, request.trust)?;
-    let plans = Plans::new(&network, config, &data, &passes, &gpu.target());
+    let mut kernels = Kernels::default();
+    let mut tuner = Tuner::new(&gpu, &mut kernels, &request.tune);
+    let plans = Plans::by(&network, config, &data, &passes, &mut |graph| {
+        Plan::chosen(graph, &[], &gpu.target(), &mut |graph, node, ways| {
+            tuner.choose(graph, node, ways)
+        })
+    })?;
+    let tuning = tuner.finish();
     let demand = Demand {
         network: &network,
         data: &data,
@@ -91,11 +99,12 @@ fn train_from(
         batch: config.train.batch,
         steps: length.total,
         steps_per_epoch: length.per_epoch,
+        kernels: tuning,
     })))?;
 
     // Not before the adapter can hold them: a network beyond it may be beyond the host, too.
     let slab = given.unwrap_or_else(|| network.initial(config.seed));
-    let mut session = Session::new(gpu);
+    let mut session = Session::with(gpu, kernels);
     session.write_parameters(&slab)?;
     write_constants(&mut session, config, dataset.classes.len())?;
     resident::upload(&session.gpu, &mut session.memory, dataset)?;
@@ -212,6 +221,7 @@ pub(super) struct Plans {
 }
 
 impl Plans {
+    /// The plans for an adapter of this kind, every kernel as it is guessed to be best.
     pub(super) fn new(
         network: &Network,
         config: &Config,
@@ -219,24 +229,31 @@ impl Plans {
         passes: &Passes,
         target: &Target,
     ) -> Self {
-        let evaluation = |pass: &Pass| {
-            (!pass.part.is_empty()).then(|| {
-                Plan::for_target(
-                    step::evaluation(network, config, data, pass, false),
-                    &[],
-                    target,
-                )
-            })
+        let plans = Self::by(network, config, data, passes, &mut |graph| {
+            Ok::<_, std::convert::Infallible>(Plan::for_target(graph, &[], target))
+        });
+        let Ok(plans) = plans;
+        plans
+    }
+
+    /// The plans that `plan` makes of the graphs.
+    fn by<E>(
+        network: &Network,
+        config: &Config,
+        data: &step::Resident,
+        passes: &Passes,
+        plan: &mut dyn FnMut(Graph) -> Result<Plan, E>,
+    ) -> Result<Self, E> {
+        let training = plan(step::training(network, config, data, &passes.training))?;
+        let mut evaluation = |pass: &Pass| {
+            let graph = || step::evaluation(network, config, data, pass, false);
+            (!pass.part.is_empty()).then(|| plan(graph())).transpose()
         };
-        Self {
-            training: Plan::for_target(
-                step::training(network, config, data, &passes.training),
-                &[],
-                target,
-            ),
-            validation: evaluation(&passes.validation),
-            test: evaluation(&passes.test),
-        }
+        Ok(Self {
+            training,
+            validation: evaluation(&passes.validation)?,
+            test: evaluation(&passes.test)?,
+        })
     }
 
     fn all(&self) -> Vec<&Plan> {

@@ -374,3 +374,54 @@ fn a_batch_larger_than_the_data_is_a_hint_and_no_error() {
         said.stderr
     );
 }
+
+#[test]
+fn measured_kernels_are_kept_and_the_choice_of_a_run_gives_its_bits_again() {
+    if common::gpu(anygrad::gpu::Trust::Trusted).is_none() {
+        return;
+    }
+    let folder = empty();
+    let train = |tune: &str, name: &str| {
+        let args = [
+            "train",
+            "--set",
+            "train.steps=3",
+            "--tune",
+            tune,
+            "--name",
+            name,
+        ];
+        let said = anygrad(folder.path(), &args);
+        assert_eq!(said.code, 0, "{}", said.stderr);
+        let run = folder.path().join("runs").join(name);
+        let summary = fs::read_to_string(run.join("summary.json")).unwrap();
+        let summary: Value = serde_json::from_str(&summary).unwrap();
+        let weights = fs::read(run.join("weights.safetensors")).unwrap();
+        (summary["kernels"].clone(), weights, said.stderr)
+    };
+    let (guessed, ..) = train("off", "guessed");
+    let (missing, ..) = train("cached", "missing");
+    assert_eq!(guessed, missing, "without a cache nothing is known");
+    assert!(!folder.path().join("cache").exists(), "and nothing is kept");
+
+    let (full, weights, _) = train("full", "full");
+    assert!(full["measured"].as_u64().unwrap() > 0, "{full}");
+    let (cached, again, _) = train("cached", "cached");
+    assert_eq!(cached["choices"], full["choices"]);
+    assert_eq!(cached["measured"], 0);
+    assert!(weights == again, "the same kernels give the same bits");
+
+    let cache = fs::read_dir(folder.path().join("cache")).unwrap();
+    let cache: Vec<_> = cache.map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(cache.len(), 1, "{cache:?}");
+    fs::write(&cache[0], "no cache").unwrap();
+    let (damaged, _, stderr) = train("cached", "damaged");
+    assert_eq!(damaged, guessed);
+    assert!(stderr.contains("left out"), "{stderr}");
+    let (recorded, again, _) = train("runs/full", "recorded");
+    assert_eq!(recorded["choices"], full["choices"]);
+    assert!(weights == again, "the choices of a run give its bits");
+
+    let args = ["train", "mnist-mlp", "--tune", "runs/nowhere"];
+    assert_eq!(anygrad(folder.path(), &args).code, 3);
+}

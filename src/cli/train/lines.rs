@@ -52,6 +52,12 @@ pub(super) fn start(start: &Start, folder: &str) -> Vec<String> {
         format::bytes(start.planned_bytes as u64),
         format::bytes(start.data_bytes as u64)
     ));
+    if start.kernels.measured > 0 {
+        let measured = format::plural(start.kernels.measured, "kernel");
+        lines.push(format!(
+            "measured {measured}, which the next training of this kind need not"
+        ));
+    }
     lines.push(format!("run folder: {folder}"));
     lines
 }

@@ -8,8 +8,8 @@ use super::format;
 use super::output::Out;
 use crate::config::{self, Config, DataSource};
 use crate::error::{Error, Result};
-use crate::report::{RunFolder, Summary};
-use crate::train::{self, Event, Progress, Request, Start};
+use crate::report::{self, RunFolder, Summary};
+use crate::train::{self, Event, Progress, Request, Start, Tune};
 
 mod lines;
 mod objects;
@@ -49,8 +49,21 @@ pub(super) struct Options {
     /// What the run and its folder are called
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    /// Which kernels: `off` (guessed), `cached` (measured before), `full` (measured now, where not before), or those of a run
+    #[arg(long, value_name = "HOW|RUN", default_value = "cached")]
+    tune: PathBuf,
     #[command(flatten)]
     device: Device,
+}
+
+/// Where the choice of kernels comes from.
+fn tune(how: &Path) -> Result<Tune> {
+    match how.to_str() {
+        Some("off") => Ok(Tune::Off),
+        Some("cached") => Ok(Tune::Cached),
+        Some("full") => Ok(Tune::Full),
+        _ => Ok(Tune::As(report::kernels(how)?.choices)),
+    }
 }
 
 fn seed(text: &str) -> Result<u64, String> {
@@ -67,6 +80,7 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
         init: options.init.clone(),
         adapter: options.device.choice(),
         trust: options.device.trust(),
+        tune: tune(&options.tune)?,
     };
     out.outlive_the_reader();
     out.begin_spinner("reading the data, planning, compiling the shaders");
@@ -225,6 +239,9 @@ impl Session<'_> {
         if start.adapter.is_software() {
             self.out.hint("hint:", SLOW);
         }
+        if let Some(warning) = &start.kernels.warning {
+            self.out.warn(&format::clean(warning));
+        }
         if let Some(hint) = lines::batch_too_large(start) {
             self.out.hint("hint:", &hint);
         }
@@ -300,6 +317,7 @@ mod tests {
             seed: None,
             init: None,
             name: None,
+            tune: PathBuf::from("off"),
             device: Device {
                 adapter: None,
                 checked: false,
