@@ -10,6 +10,7 @@ use crate::common;
 
 mod failures;
 mod readme;
+mod resume;
 mod runs;
 
 const VERBS: [&str; 6] = ["train", "eval", "predict", "inspect", "devices", "verify"];

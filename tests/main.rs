@@ -6,6 +6,8 @@ mod common;
 
 // The program as its users meet it: streams, exit codes, help.
 mod cli;
+// Early stopping, best epoch, time, numbers that are none.
+mod control;
 // Whole trainings against PyTorch.
 mod golden;
 // Every op's gradient against finite differences, every comparison against sabotage.
@@ -14,6 +16,8 @@ mod gradients;
 mod kernels;
 // Who may use whom, and what stays out of where.
 mod layering;
+// A training that was stopped and goes on.
+mod resume;
 // Shaders, ops and references belong together, file by file and tensor by tensor.
 mod shaders;
 // Whole trainings: against the references, against themselves, and what they cost the host.

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Diagnostic, Error, Result, SourceErrors};
 
+mod control;
 pub mod keys;
 mod layers;
 mod overrides;
@@ -62,6 +63,10 @@ pub struct Config {
     pub train: Train,
     /// `[optimizer]`: how the weights move.
     pub optimizer: Optimizer,
+    /// `[checkpoint]`: when the state of the training is written down.
+    pub checkpoints: Checkpoints,
+    /// `[early_stopping]`: ends a training that no longer gets better; `None`: nothing does.
+    pub early_stopping: Option<EarlyStopping>,
     /// `[[layer]]`, in order: at least one.
     pub layers: Vec<Layer>,
     /// The text all this was read from.
@@ -75,6 +80,8 @@ impl PartialEq for Config {
             && self.data == other.data
             && self.train == other.train
             && self.optimizer == other.optimizer
+            && self.checkpoints == other.checkpoints
+            && self.early_stopping == other.early_stopping
             && self.layers == other.layers
     }
 }
@@ -319,6 +326,7 @@ pub enum Activation {
     Tanh,
 }
 
+pub use control::{Checkpoints, EarlyStopping, Every, Metric, OnNan, Rollback};
 pub use sections::unfit_name;
 
 /// The key of the configuration that someone may mean by a word, as `--set` takes it: `train.epochs` for `epoch`.
@@ -327,6 +335,8 @@ pub fn key_like(word: &str) -> Option<String> {
     let tables = [
         ("train.", keys::TRAIN.iter().collect()),
         ("optimizer.", keys::OPTIMIZER.keys().collect()),
+        ("checkpoint.", keys::CHECKPOINT.iter().collect()),
+        ("early_stopping.", keys::EARLY_STOPPING.iter().collect()),
         ("data.", keys::DATA.iter().collect::<Vec<_>>()),
     ];
     let names = tables.iter().flat_map(|(_, keys)| keys.iter());

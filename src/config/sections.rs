@@ -1,5 +1,6 @@
 //! The tables of the file, one function each, and what must hold between their keys.
 
+use super::control;
 use super::keys::{self, LossWord};
 use super::layers;
 use super::reader::Section;
@@ -21,6 +22,8 @@ pub(super) fn config(root: &Table, report: &mut Report<'_>) -> Config {
     let data = data(report, root, &end);
     let train = train(report, root, &end);
     let optimizer = optimizer(report, root, &end);
+    let early_stopping = control::early_stopping(report, root);
+    let checkpoints = control::checkpoints(report, root, &end, early_stopping.as_ref());
     let layers = layers::layers(report, root, &end, init);
     if matches!(train.loss, Loss::CrossEntropy { .. }) {
         layers::refuse_final_softmax(report, root, &layers);
@@ -31,6 +34,8 @@ pub(super) fn config(root: &Table, report: &mut Report<'_>) -> Config {
         data,
         train,
         optimizer,
+        checkpoints,
+        early_stopping,
         layers,
         source: Source {
             name: file,
@@ -99,7 +104,11 @@ fn default_name(file: &str) -> String {
 }
 
 /// A table of the top level and the place of what it lacks. `None`: it is not there, or is no table, which is reported.
-fn table<'t>(report: &mut Report<'_>, root: &'t Table, name: &str) -> Option<(&'t Table, Place)> {
+pub(super) fn table<'t>(
+    report: &mut Report<'_>,
+    root: &'t Table,
+    name: &str,
+) -> Option<(&'t Table, Place)> {
     match &root.get(name)?.node {
         Node {
             value: Value::Table(table),

@@ -2,6 +2,7 @@
 
 use std::fmt::{Display, Write};
 
+use super::control;
 use super::keys::{Choice, LossWord};
 use super::{
     Activation, Adam, Config, Conv2d, Data, Dense, Layer, LayerKind, Length, Loss, Optimizer,
@@ -15,16 +16,21 @@ pub(super) fn config(config: &Config) -> String {
     data(&mut toml, &config.data);
     train(&mut toml, &config.train);
     optimizer(&mut toml, &config.optimizer);
+    control::write(
+        &mut toml,
+        config.checkpoints,
+        config.early_stopping.as_ref(),
+    );
     for each in &config.layers {
         layer(&mut toml, each);
     }
     toml.0
 }
 
-struct Toml(String);
+pub(super) struct Toml(String);
 
 impl Toml {
-    fn header(&mut self, header: &str) {
+    pub(super) fn header(&mut self, header: &str) {
         self.line(format_args!("\n{header}"));
     }
 
@@ -32,20 +38,20 @@ impl Toml {
         writeln!(self.0, "{line}").expect("writing to a String cannot fail");
     }
 
-    fn put(&mut self, key: &str, value: impl Display) {
+    pub(super) fn put(&mut self, key: &str, value: impl Display) {
         self.line(format_args!("{key} = {value}"));
     }
 
-    fn text(&mut self, key: &str, value: &str) {
+    pub(super) fn text(&mut self, key: &str, value: &str) {
         self.put(key, toml::Value::from(value));
     }
 
-    fn word(&mut self, key: &str, value: impl Choice) {
+    pub(super) fn word(&mut self, key: &str, value: impl Choice) {
         self.text(key, value.word());
     }
 
     /// The shortest digits that are read as the same number, with a point or an exponent.
-    fn float(&mut self, key: &str, value: f64) {
+    pub(super) fn float(&mut self, key: &str, value: f64) {
         self.line(format_args!("{key} = {value:?}"));
     }
 

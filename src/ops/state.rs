@@ -23,6 +23,9 @@ pub const SCHEDULE: usize = 4;
 /// In `schedule`: the learning rate of the next update.
 pub const LEARNING_RATE: usize = 0;
 
+/// In `schedule`: the words that the host has set and a smaller learning rate changes.
+pub const BASES: [usize; 1] = [LEARNING_RATE];
+
 /// The type of `counters`.
 pub fn counters() -> TensorType {
     TensorType::u32([COUNTERS])

@@ -6,18 +6,24 @@
 //!             weights.safetensors   the weights, in PyTorch's layout
 //!             metrics.csv           a line per epoch, written as it ends
 //!             summary.json          scores and circumstances; written last, so it marks a finished run
+//!             checkpoints/step-N/   the whole state after so many steps, to go on from
+//!             kernels.json          which ways its kernels are computed
+//!             init.safetensors      the weights it began with, where they were given
 //! ```
 //!
 //! Invariant: a file is there whole or not at all; only `metrics.csv` grows, a line at a time.
 
-pub mod atomic;
+mod atomic;
+mod checkpoints;
+mod disk;
 mod folder;
 mod load;
 mod records;
 
-pub use folder::RunFolder;
+pub use checkpoints::Found;
+pub use folder::{Begun, RunFolder};
 pub use load::{kernels, load};
-pub use records::{AdapterRecord, SampleCounts, Summary};
+pub use records::{AdapterRecord, BestRecord, SampleCounts, Summary};
 
 /// Every setting, defaults written out.
 const CONFIG: &str = "config.toml";
@@ -25,6 +31,12 @@ const CONFIG: &str = "config.toml";
 const MODEL: &str = "model.json";
 /// The weights.
 const WEIGHTS: &str = "weights.safetensors";
+/// Which ways its kernels are computed.
+const KERNELS: &str = "kernels.json";
+/// The weights it began with, where they were given.
+const INIT: &str = "init.safetensors";
+/// Held by the process that writes the run.
+const LOCK: &str = ".lock";
 /// A line per epoch.
 const METRICS: &str = "metrics.csv";
 /// Scores and circumstances; the mark of a finished run.
@@ -36,7 +48,8 @@ pub(crate) mod fabricated {
     use crate::config::{self, Config};
     use crate::gpu::{AdapterInfo, Limits};
     use crate::nn::LayerSummary;
-    use crate::train::{Epoch, Model, Outcome, Scores, Start, Weights};
+    use crate::train::checkpoint::{Buffer, Circumstances, HostState};
+    use crate::train::{Checkpoint, Ending, Epoch, Model, Outcome, Scores, Start, Weights};
 
     pub(crate) fn adapter() -> AdapterInfo {
         AdapterInfo {
@@ -90,6 +103,8 @@ pub(crate) mod fabricated {
             steps: 820,
             steps_per_epoch: 41,
             kernels: crate::train::Tuning::default(),
+            resumed: None,
+            notes: Vec::new(),
         }
     }
 
@@ -107,11 +122,41 @@ pub(crate) mod fabricated {
                 loss: 0.0625,
                 accuracy: 0.975,
             }),
+            ending: Ending::Complete,
+            best: None,
+            restored: false,
             steps: 820,
             startup_seconds: 0.5,
             train_seconds: 3.25,
             bytes_read: 1234,
             blocking_waits: 0,
+        }
+    }
+
+    pub(crate) fn checkpoint(step: u64) -> Checkpoint {
+        let host = HostState {
+            step,
+            seconds: 1.5,
+            ..HostState::default()
+        };
+        Checkpoint {
+            host,
+            circumstances: Circumstances {
+                version: "0.1.0".to_owned(),
+                adapter: "Radeon RX 6700 (Vulkan)".to_owned(),
+                driver: "radv".to_owned(),
+                data: "digits".to_owned(),
+                data_sha256: "00".to_owned(),
+                choices: std::collections::BTreeMap::new(),
+                kernels: vec!["relu".to_owned()],
+            },
+            weights: Weights::default(),
+            buffers: ["counters", "first moments"]
+                .map(|name| Buffer {
+                    name: name.to_owned(),
+                    words: vec![7; 4],
+                })
+                .to_vec(),
         }
     }
 

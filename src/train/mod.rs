@@ -2,10 +2,15 @@
 //!
 //! Invariant: nothing here prints; what happens is told as [`Event`]s.
 
+pub mod checkpoint;
+mod control;
+mod diagnose;
 mod evaluate;
 pub mod event;
 mod inspect;
 mod limits;
+mod monitor;
+mod overfit;
 mod resident;
 mod run;
 mod session;
@@ -19,9 +24,15 @@ use std::path::PathBuf;
 use crate::config::Config;
 use crate::gpu::{Choice, Trust};
 
+pub use checkpoint::{Checkpoint, Resume};
+pub use control::{Control, Stop};
 pub use evaluate::{ClassScores, Evaluation, Prediction, evaluate, predict};
-pub use event::{Epoch, Event, Model, Outcome, Progress, Scores, Start, Steps};
+pub use event::{
+    Ending, Epoch, Event, Model, Outcome, Progress, Resumed, RolledBack, Scores, Start, Steps,
+};
 pub use inspect::{Inspection, inspect};
+pub use monitor::{Best, MonitorState};
+pub use overfit::{Overfit, overfit};
 pub use trainer::{train, train_on};
 pub use tuning::{Tune, Tuning};
 pub use weights::Weights;
@@ -41,6 +52,8 @@ pub struct Request {
     pub trust: Trust,
     /// Where the choice of kernels comes from.
     pub tune: Tune,
+    /// Where it begins and when it stops.
+    pub control: Control,
 }
 
 /// A trained network, as a run folder holds it.

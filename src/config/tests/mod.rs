@@ -48,6 +48,18 @@ loss = \"cross_entropy\"
 label_smoothing = 0.1
 [optimizer]
 {optimizer}
+[checkpoint]
+every = \"3 epochs\"
+keep = 5
+best = \"validation_loss\"
+on_nan = \"rollback\"
+rollback_factor = 0.25
+rollbacks = 5
+[early_stopping]
+monitor = \"validation_loss\"
+patience = 7
+min_delta = 0.001
+restore_best = false
 [[layer]]
 kind = \"conv2d\"
 name = \"stem\"

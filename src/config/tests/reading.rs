@@ -127,6 +127,7 @@ fn to_toml_writes_every_key_of_the_tables() {
         let written = right(&full(optimizer)).to_toml();
         let mut all: Vec<&Key> = vec![&keys::TOP[0], &keys::TOP[1]];
         all.extend(fixed(keys::DATA).chain(fixed(keys::TRAIN)));
+        all.extend(keys::CHECKPOINT.iter().chain(keys::EARLY_STOPPING));
         all.extend(variant.keys);
         all.extend(keys::LAYER.variants.iter().flat_map(|v| v.keys));
         for key in all {
@@ -144,6 +145,8 @@ fn defaults_in_the_tables_are_themselves_allowed() {
     let sections = keys::DATA.iter().chain(keys::TRAIN).chain(keys::TOP);
     for key in sections
         .chain(keys::OPTIMIZER.keys())
+        .chain(keys::CHECKPOINT)
+        .chain(keys::EARLY_STOPPING)
         .chain(keys::LAYER.keys())
     {
         use keys::Takes;
@@ -153,6 +156,7 @@ fn defaults_in_the_tables_are_themselves_allowed() {
             }
             (Fallback::Float(d), Takes::Float(b)) => (b.min..=b.max).contains(&d),
             (Fallback::Bool(_), Takes::Bool) => true,
+            (Fallback::Word(d), Takes::Text) => d.parse::<Every>().is_ok(),
             (Fallback::Word(d), Takes::Choice(words)) => words().contains(&d),
             (Fallback::Required | Fallback::Rule(_), _) => true,
             _ => false,
