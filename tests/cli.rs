@@ -13,7 +13,9 @@ mod readme;
 mod resume;
 mod runs;
 
-const VERBS: [&str; 6] = ["train", "eval", "predict", "inspect", "devices", "verify"];
+const VERBS: [&str; 7] = [
+    "train", "eval", "predict", "inspect", "lr-find", "devices", "verify",
+];
 
 /// What the program says in an empty folder.
 struct Said {

@@ -9,6 +9,7 @@ mod evaluate;
 pub mod event;
 mod inspect;
 mod limits;
+mod lr_find;
 mod monitor;
 mod overfit;
 mod resident;
@@ -31,6 +32,7 @@ pub use event::{
     Ending, Epoch, Event, Model, Outcome, Progress, Resumed, RolledBack, Scores, Start, Steps,
 };
 pub use inspect::{Inspection, inspect};
+pub use lr_find::{Curve, Point, Range, lr_find};
 pub use monitor::{Best, MonitorState};
 pub use overfit::{Overfit, overfit};
 pub use trainer::{train, train_on};

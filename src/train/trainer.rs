@@ -118,6 +118,16 @@ fn train_from(
     };
     if let Some(resume) = resume {
         let differences = circumstances.differences(&resume.from.circumstances)?;
+        let done = resume.from.host.step;
+        if done > length.total {
+            return Err(Error::usage(
+                format!(
+                    "the run has done {done} steps already, more than the {} it shall have",
+                    length.total
+                ),
+                "give more train.epochs or train.steps, or leave them as they are",
+            ));
+        }
         checkpoint::note(&mut start, &resume.from.host, &differences);
     }
     observe(&Event::Start(Box::new(start)))?;
@@ -152,6 +162,7 @@ fn train_from(
         stop: request.control.stop.clone(),
         time: request.control.time,
         on_nan: config.checkpoints.on_nan,
+        rates: request.control.rates,
     };
     let mut run = Run::new(
         &session,
