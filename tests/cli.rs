@@ -11,6 +11,7 @@ use crate::common;
 mod failures;
 mod readme;
 mod runs;
+mod sources;
 
 const VERBS: [&str; 6] = ["train", "eval", "predict", "inspect", "devices", "verify"];
 

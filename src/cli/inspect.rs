@@ -40,6 +40,7 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
     let request = Request {
         config: train::network(options.config.as_deref(), &options.sets)?,
         data: options.data.clone(),
+        fold: None,
         init: None,
         adapter: options.device.choice(),
         trust: options.device.trust(),
@@ -97,10 +98,10 @@ fn overview(inspection: &Inspection) -> Vec<String> {
     let mut lines = vec![
         format!("planned for {}", format::clean(&inspection.adapter)),
         format!(
-            "data: {}, samples of {} in {} classes",
+            "data: {}, samples of {} in {}",
             format::clean(&inspection.data),
             format::extents(&inspection.sample_shape),
-            format::count(inspection.classes)
+            format::outputs(inspection.classes, inspection.regression)
         ),
         String::new(),
     ];

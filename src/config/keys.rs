@@ -1,7 +1,7 @@
 //! The grammar as data: every key with what it takes, its default and its meaning. The reader checks against these tables and
 //! a description of the format for editors can be made from them.
 
-use super::{Activation, DataSource, Initializer, Split};
+use super::{Activation, Categories, DataSource, Initializer, Missing, Normalize, Split, Task};
 
 /// A key of a table.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub enum Takes {
     Float(&'static Bounds),
     /// A number or a list of numbers, one per channel.
     Floats(&'static Bounds),
+    /// A list of strings.
+    Texts,
     /// One of a few words.
     Choice(fn() -> Vec<&'static str>),
     /// A table of its own.
@@ -102,7 +104,38 @@ fn words<T: Choice>() -> Vec<&'static str> {
 }
 
 impl Choice for DataSource {
-    const ALL: &'static [(&'static str, Self)] = &[("digits", Self::Digits), ("idx", Self::Idx)];
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("digits", Self::Digits),
+        ("idx", Self::Idx),
+        ("images", Self::Images),
+        ("csv", Self::Csv),
+        ("npy", Self::Npy),
+    ];
+}
+
+impl Choice for Task {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("classification", Self::Classification),
+        ("regression", Self::Regression),
+    ];
+}
+
+impl Choice for Normalize {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("none", Self::None), ("standard", Self::Standard)];
+}
+
+impl Choice for Categories {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("one_hot", Self::OneHot), ("ordinal", Self::Ordinal)];
+}
+
+impl Choice for Missing {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("refuse", Self::Refuse),
+        ("drop", Self::Drop),
+        ("fill", Self::Fill),
+    ];
 }
 
 impl Choice for Split {
@@ -198,13 +231,54 @@ pub static TOP: &[Key] = &[
 /// `[data]`.
 #[rustfmt::skip]
 pub static DATA: &[Key] = &[
-    key("source", Takes::Choice(words::<DataSource>), Rule("idx when path is given, else required"), "where samples come from"),
-    key("path", Takes::Text, Rule("given on the command line"), "folder of the IDX files"),
+    key("source", Takes::Choice(words::<DataSource>), Rule("by path: csv for a name in .csv or .tsv, else idx; without path required"), "where samples come from"),
+    key("path", Takes::Text, Rule("given on the command line"), "the file or folder"),
+    key("task", Takes::Choice(words::<Task>), Rule("regression for csv and npy with a loss of numbers, else classification"), "whether classes or numbers are predicted"),
+    key("test", Takes::Float(&BELOW_ONE), Float(0.2), "fraction of the samples held back for the test, where the data brings no test part"),
     key("validation", Takes::Float(&BELOW_ONE), Float(0.0), "fraction of the training samples held back for validation"),
-    key("split", Takes::Choice(words::<Split>), Word("tail"), "which samples are held back: the last, random ones, or the same share of every class"),
-    key("divide_by", Takes::Float(&POSITIVE), Rule("255; 240 for digits"), "pixels are divided by this"),
+    key("split", Takes::Choice(words::<Split>), Rule("tail for digits and idx, else stratified"), "which samples are held back: the last, random ones, or the same share of every class"),
+    key("divide_by", Takes::Float(&POSITIVE), Rule("255 for idx and images, 240 for digits, else 1"), "raw numbers are divided by this"),
+    key("normalize", Takes::Choice(words::<Normalize>), Rule("standard for images, csv and npy, unless mean or std are given; else none"), "standard: mean and deviation are fitted to the training part"),
     key("mean", Takes::Floats(&ANY), Rule("nothing is subtracted"), "subtracted after the division, for all channels or for each"),
     key("std", Takes::Floats(&POSITIVE), Rule("no division"), "divided by after the subtraction, for all channels or for each"),
+    key("size", Takes::Size(1, 16_384), Rule("the median of the pictures, at most 224"), "height and width that pictures are brought to"),
+    key("channels", Takes::Int(1, 4), Rule("1 if all pictures are grey, else 3"), "1 for grey, 3 for colours, 4 with transparency"),
+    key("target", Takes::Text, Rule("the last column"), "the column to be predicted"),
+    key("weight", Takes::Text, Rule("all rows count the same"), "a column that says how much each row counts"),
+    key("ignore", Takes::Texts, Rule("none"), "columns that are not looked at"),
+    key("categorical", Takes::Texts, Rule("none but the columns of texts"), "columns whose numbers are names"),
+    key("categories", Takes::Choice(words::<Categories>), Word("one_hot"), "what a category becomes: a number for each, or its place in the alphabet"),
+    key("missing", Takes::Choice(words::<Missing>), Word("refuse"), "what is done about missing values: refuse, drop the rows, or fill in the mean or the most frequent"),
+];
+
+/// Keys of `[data]` that only some sources have.
+pub static DATA_OF: &[(&[DataSource], &[&str])] = &[
+    (
+        &[
+            DataSource::Idx,
+            DataSource::Images,
+            DataSource::Csv,
+            DataSource::Npy,
+        ],
+        &["path"],
+    ),
+    (
+        &[DataSource::Images, DataSource::Csv, DataSource::Npy],
+        &["test"],
+    ),
+    (&[DataSource::Csv, DataSource::Npy], &["task"]),
+    (&[DataSource::Images], &["size", "channels"]),
+    (
+        &[DataSource::Csv],
+        &[
+            "target",
+            "weight",
+            "ignore",
+            "categorical",
+            "categories",
+            "missing",
+        ],
+    ),
 ];
 
 /// `[train]`.
@@ -320,6 +394,12 @@ impl Family {
     }
 }
 
+/// Whether a source has a key of `[data]`.
+pub(super) fn has(source: DataSource, key: &str) -> bool {
+    let of = DATA_OF.iter().filter(|(_, names)| names.contains(&key));
+    of.clone().all(|(owners, _)| owners.contains(&source))
+}
+
 /// The place where a key of this name may stand, as a message names it.
 pub(super) fn home(name: &str) -> Option<&'static str> {
     let is = |key: &Key| key.name == name;
@@ -350,6 +430,7 @@ impl Takes {
             }
             Self::Float(bounds) => bounds.words.to_owned(),
             Self::Floats(bounds) => format!("{}, or a list of them", bounds.words),
+            Self::Texts => "a list of texts in quotes".to_owned(),
             Self::Choice(words) => format!("one of {}", words().join(", ")),
             Self::Table => "a table".to_owned(),
             Self::Tables => "a list of tables".to_owned(),

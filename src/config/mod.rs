@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Diagnostic, Error, Result, SourceErrors};
 
+mod data;
 pub mod keys;
 mod layers;
 mod overrides;
@@ -88,23 +89,37 @@ pub struct Source {
     pub text: String,
 }
 
-/// `[data]`: what is learned from and how pixels become numbers: `x = (pixel / divide_by - mean) / std`.
+/// `[data]`: what is learned from and how raw numbers become what the network sees: `x = (raw / divide_by - mean) / std`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Data {
-    /// `source`: where samples come from. Default: `idx` when `path` is given, else the key is required.
+    /// `source`: where samples come from. Default: `csv` when `path` ends in .csv or .tsv, `idx` for another `path`, else the key is
+    /// required.
     pub source: DataSource,
-    /// `path`: the folder of the IDX files, relative to the working directory. May be missing: the command line can give it.
+    /// `path`: the file or folder, relative to the working directory. May be missing: the command line can give it.
     pub path: Option<PathBuf>,
-    /// `validation`: the fraction of the training samples held back for validation, 0 <= f < 1. Default 0.
+    /// `task`: whether the targets are classes or numbers. Default: numbers for csv and npy with a loss of numbers, else classes.
+    pub task: Task,
+    /// `test`: the fraction of the samples held back for the test, 0 <= f < 1, where the data brings no test part. Default 0.2.
+    pub test: f64,
+    /// `validation`: the fraction of the training samples held back for validation, 0 <= f < 1, where the data brings no validation
+    /// part. Default 0.
     pub validation: f64,
-    /// `split`: which samples are held back. Default `tail`.
+    /// `split`: which samples are held back. Default `stratified`; `tail` for the digits and idx.
     pub split: Split,
-    /// `divide_by`: pixels (0 to 255) are divided by this. Default 255; 240 for the digits, whose PNG holds 0 to 240.
+    /// `divide_by`: raw numbers are divided by this. Default 255 for idx and images; 240 for the digits, whose PNG holds 0 to 240; 1
+    /// for csv and npy.
     pub divide_by: f64,
+    /// `normalize`: whether mean and deviation are fitted to the training part. Default `standard` for images, csv and npy, unless
+    /// `mean` or `std` are given; else `none`.
+    pub normalize: Normalize,
     /// `mean`: subtracted after the division; one for all channels or one for each. Default: nothing is subtracted.
     pub mean: Option<Vec<f64>>,
     /// `std`: divided by after the subtraction; one for all channels or one for each, above 0. Default: no division.
     pub std: Option<Vec<f64>>,
+    /// For source images.
+    pub images: Images,
+    /// For source csv.
+    pub table: Table,
 }
 
 /// Where samples come from.
@@ -114,6 +129,78 @@ pub enum DataSource {
     Digits,
     /// `idx`: IDX files, the format of MNIST.
     Idx,
+    /// `images`: a folder of pictures for each class.
+    Images,
+    /// `csv`: a table.
+    Csv,
+    /// `npy`: arrays of NumPy.
+    Npy,
+}
+
+/// What is predicted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// `classification`: one of a few classes.
+    Classification,
+    /// `regression`: numbers.
+    Regression,
+}
+
+/// Where mean and standard deviation come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Normalize {
+    /// `none`: from `mean` and `std`; without them numbers stay as they are.
+    None,
+    /// `standard`: fitted to the training part, for each channel or column; numbers to be predicted as well.
+    Standard,
+}
+
+/// How pictures become samples of one shape.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Images {
+    /// `size`: height and width. Default: the median of the pictures, at most 224.
+    pub size: Option<[usize; 2]>,
+    /// `channels`: 1, 3 or 4. Default: 1 if all pictures are grey, else 3.
+    pub channels: Option<usize>,
+}
+
+/// How a table becomes samples.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    /// `target`: the column to be predicted. Default: the last.
+    pub target: Option<String>,
+    /// `weight`: a column that says how much each row counts. Default: all the same.
+    pub weight: Option<String>,
+    /// `ignore`: columns that are not looked at. Default none.
+    pub ignore: Vec<String>,
+    /// `categorical`: columns whose numbers are names. Default none; columns of texts are categorical anyway.
+    pub categorical: Vec<String>,
+    /// `categories`: what categories become. Default `one_hot`.
+    pub categories: Categories,
+    /// `missing`: what is done about missing values. Default `refuse`.
+    pub missing: Missing,
+}
+
+/// What the categories of a column become.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Categories {
+    /// `one_hot`: a number for each, of which one is 1 and the others 0.
+    #[default]
+    OneHot,
+    /// `ordinal`: one number, 0, 1, 2, … in alphabetical order.
+    Ordinal,
+}
+
+/// What is done about missing values in a table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Missing {
+    /// `refuse`: an error that names the first one.
+    #[default]
+    Refuse,
+    /// `drop`: rows with one are left out.
+    Drop,
+    /// `fill`: the mean of the training part stands in, or its most frequent category.
+    Fill,
 }
 
 /// Which training samples are held back for validation.
@@ -157,7 +244,7 @@ pub enum Loss {
         /// `label_smoothing`: the share of each target that is spread over all classes, 0 <= x < 1. Default 0.
         label_smoothing: f64,
     },
-    /// `mse`: the mean of the squared differences to the one-hot target.
+    /// `mse`: the mean of the squared differences to the target; that of a class is its one-hot row.
     Mse,
 }
 
@@ -382,6 +469,16 @@ pub fn parse(name: &str, text: &str, overrides: &[String]) -> Result<Config> {
         (None, Some(config)) => Ok(Config { source, ..config }),
         (Some(error), _) => Err(error),
         (None, None) => unreachable!("a text that could not be parsed has left a mistake"),
+    }
+}
+
+impl Loss {
+    /// Whether it is a loss of numbers, and not of classes.
+    fn is_of_numbers(self) -> bool {
+        match self {
+            Self::CrossEntropy { .. } => false,
+            Self::Mse => true,
+        }
     }
 }
 

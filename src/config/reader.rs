@@ -318,6 +318,19 @@ impl<'s, 'r> Section<'s, 'r> {
         })
     }
 
+    /// A list of texts; empty if it is not given.
+    pub(super) fn texts(&mut self, name: &str) -> Vec<String> {
+        let text = |node: &Node| match &node.value {
+            Value::Text(text) => Ok(text.clone()),
+            _ => Err(Wrong::kind(node, "")),
+        };
+        let texts = self.read(name, |node, _| match &node.value {
+            Value::List(list) => list.iter().map(text).collect(),
+            _ => Err(Wrong::kind(node, "write a list, as in [\"a\", \"b\"]")),
+        });
+        texts.unwrap_or_default()
+    }
+
     /// One of the words the key takes; its default.
     pub(super) fn word(&mut self, name: &str) -> Option<&'static str> {
         let value = self.read(name, |node, takes| {

@@ -2,10 +2,10 @@
 
 use std::fmt::{Display, Write};
 
-use super::keys::{Choice, LossWord};
+use super::keys::{self, Choice, LossWord};
 use super::{
-    Activation, Adam, Config, Conv2d, Data, Dense, Layer, LayerKind, Length, Loss, Optimizer,
-    Pool2d, Train,
+    Activation, Adam, Config, Conv2d, Data, DataSource, Dense, Layer, LayerKind, Length, Loss,
+    Optimizer, Pool2d, Table, Train,
 };
 
 pub(super) fn config(config: &Config) -> String {
@@ -40,6 +40,10 @@ impl Toml {
         self.put(key, toml::Value::from(value));
     }
 
+    fn texts(&mut self, key: &str, values: &[String]) {
+        self.put(key, toml::Value::from(values.to_vec()));
+    }
+
     fn word(&mut self, key: &str, value: impl Choice) {
         self.text(key, value.word());
     }
@@ -72,11 +76,43 @@ fn data(toml: &mut Toml, data: &Data) {
     if let Some(path) = &data.path {
         toml.text("path", &path.to_string_lossy());
     }
+    if keys::has(data.source, "task") {
+        toml.word("task", data.task);
+    }
+    if keys::has(data.source, "test") {
+        toml.float("test", data.test);
+    }
     toml.float("validation", data.validation);
     toml.word("split", data.split);
     toml.float("divide_by", data.divide_by);
+    toml.word("normalize", data.normalize);
     toml.floats("mean", data.mean.as_deref());
     toml.floats("std", data.std.as_deref());
+    match data.source {
+        DataSource::Images => {
+            if let Some(size) = data.images.size {
+                toml.size("size", size);
+            }
+            if let Some(channels) = data.images.channels {
+                toml.put("channels", channels);
+            }
+        }
+        DataSource::Csv => table(toml, &data.table),
+        DataSource::Digits | DataSource::Idx | DataSource::Npy => {}
+    }
+}
+
+fn table(toml: &mut Toml, table: &Table) {
+    if let Some(target) = &table.target {
+        toml.text("target", target);
+    }
+    if let Some(weight) = &table.weight {
+        toml.text("weight", weight);
+    }
+    toml.texts("ignore", &table.ignore);
+    toml.texts("categorical", &table.categorical);
+    toml.word("categories", table.categories);
+    toml.word("missing", table.missing);
 }
 
 fn train(toml: &mut Toml, train: &Train) {

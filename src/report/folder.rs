@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::{CONFIG, METRICS, MODEL, SUMMARY, Summary, WEIGHTS, atomic};
-use crate::config::Config;
+use crate::config::{Config, Task};
 use crate::error::{Error, Result};
 use crate::train::{Epoch, Outcome, Scores, Start};
 
@@ -13,7 +13,15 @@ use crate::train::{Epoch, Outcome, Scores, Start};
 const MOST_RUNS: u32 = 100_000;
 
 /// The first line of `metrics.csv`.
-const COLUMNS: &str = "epoch,step,train_loss,train_accuracy,validation_loss,validation_accuracy,samples_per_second,seconds";
+fn columns(task: Task) -> String {
+    let metric = match task {
+        Task::Classification => "accuracy",
+        Task::Regression => "rmse",
+    };
+    format!(
+        "epoch,step,train_loss,train_{metric},validation_loss,validation_{metric},samples_per_second,seconds"
+    )
+}
 
 /// The folder of a run.
 #[derive(Debug)]
@@ -56,7 +64,10 @@ impl RunFolder {
     fn begin(path: PathBuf, config: &Config) -> Result<Self> {
         atomic::write(&path.join(CONFIG), config.to_toml().as_bytes())?;
         let metrics = path.join(METRICS);
-        atomic::write(&metrics, format!("{COLUMNS}\n").as_bytes())?;
+        atomic::write(
+            &metrics,
+            format!("{}\n", columns(config.data.task)).as_bytes(),
+        )?;
         let file = OpenOptions::new()
             .append(true)
             .open(&metrics)
@@ -133,9 +144,9 @@ fn csv_line(epoch: &Epoch) -> String {
         epoch.epoch,
         epoch.step,
         epoch.train.loss,
-        epoch.train.accuracy,
+        epoch.train.metric.value(),
         optional(epoch.validation.map(|v| v.loss)),
-        optional(epoch.validation.map(|v| v.accuracy)),
+        optional(epoch.validation.map(|v| v.metric.value())),
         epoch.samples_per_second,
         epoch.seconds,
     )
@@ -153,6 +164,7 @@ mod tests {
     use super::*;
     use crate::config;
     use crate::error::Class;
+    use crate::train::Metric;
 
     #[test]
     fn the_second_run_of_a_name_gets_a_number_and_so_does_the_third() {
@@ -197,12 +209,13 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let mut run = RunFolder::create(parent.path(), "digits", &shipped()).unwrap();
         let text = || fs::read_to_string(parent.path().join("digits/metrics.csv")).unwrap();
-        assert_eq!(text(), format!("{COLUMNS}\n"));
+        let columns = columns(Task::Classification);
+        assert_eq!(text(), format!("{columns}\n"));
         run.epoch(&epoch(1, None)).unwrap();
-        assert_eq!(text(), format!("{COLUMNS}\n1,41,0.5,0.875,,,12345.5,1.5\n"));
+        assert_eq!(text(), format!("{columns}\n1,41,0.5,0.875,,,12345.5,1.5\n"));
         let scores = Scores {
             loss: 0.25,
-            accuracy: 0.9375,
+            metric: Metric::Accuracy(0.9375),
         };
         run.epoch(&epoch(2, Some(scores))).unwrap();
         assert!(

@@ -36,7 +36,7 @@ pub(crate) mod fabricated {
     use crate::config::{self, Config};
     use crate::gpu::{AdapterInfo, Limits};
     use crate::nn::LayerSummary;
-    use crate::train::{Epoch, Model, Outcome, Scores, Start, Weights};
+    use crate::train::{Epoch, Metric, Model, Outcome, Scores, Start, Weights};
 
     pub(crate) fn adapter() -> AdapterInfo {
         AdapterInfo {
@@ -71,6 +71,7 @@ pub(crate) mod fabricated {
             samples: [1293, 144, 360],
             sample_shape: [8, 8, 1],
             classes: 2,
+            regression: false,
             layers: [
                 ("conv1", "conv2d 3×3, relu", vec![8, 8, 16], 160),
                 ("flatten1", "flatten", vec![1024], 0),
@@ -102,10 +103,12 @@ pub(crate) mod fabricated {
                 divide_by: 240.0,
                 mean: vec![0.0],
                 std: vec![1.0],
+                encoding: None,
+                targets: None,
             },
             test: Some(Scores {
                 loss: 0.0625,
-                accuracy: 0.975,
+                metric: Metric::Accuracy(0.975),
             }),
             steps: 820,
             startup_seconds: 0.5,
@@ -121,7 +124,7 @@ pub(crate) mod fabricated {
             step: 41 * number,
             train: Scores {
                 loss: 0.5,
-                accuracy: 0.875,
+                metric: Metric::Accuracy(0.875),
             },
             validation,
             samples_per_second: 12345.5,

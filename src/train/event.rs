@@ -1,16 +1,45 @@
 //! What a training tells the outside while it runs.
 
 use super::tuning::Tuning;
+use crate::data::table::Encoding;
+use crate::data::{Known, Scale};
 use crate::gpu::AdapterInfo;
 use crate::nn::LayerSummary;
 
-/// Mean loss and share of right answers over some samples.
+/// How well a network does on some samples.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 pub struct Scores {
     /// Mean loss.
     pub loss: f64,
-    /// Correct predictions over samples, 0 to 1.
-    pub accuracy: f64,
+    /// What people want to know.
+    #[serde(flatten)]
+    pub metric: Metric,
+}
+
+/// A figure that says more than the loss.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// Of a classification: correct predictions over samples, 0 to 1.
+    Accuracy(f64),
+    /// Of a regression: the root of the mean squared error, in the units of the targets.
+    Rmse(f64),
+}
+
+impl Metric {
+    /// Its name, as in `accuracy`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accuracy(_) => "accuracy",
+            Self::Rmse(_) => "rmse",
+        }
+    }
+
+    /// The figure.
+    pub fn value(self) -> f64 {
+        let (Self::Accuracy(value) | Self::Rmse(value)) = self;
+        value
+    }
 }
 
 /// Everything known before the first step.
@@ -28,8 +57,10 @@ pub struct Start {
     pub samples: [usize; 3],
     /// Height, width, channels of a sample.
     pub sample_shape: [usize; 3],
-    /// The number of classes.
+    /// The number of classes, or of the numbers that a regression predicts.
     pub classes: usize,
+    /// Whether numbers are predicted, not classes.
+    pub regression: bool,
     /// The layers in order.
     pub layers: Vec<LayerSummary>,
     /// Trained numbers in all layers.
@@ -90,6 +121,13 @@ pub struct Steps {
 /// What a training tells.
 #[derive(Clone, Debug)]
 pub enum Event {
+    /// While the data is read: samples that are there, of so many.
+    Reading {
+        /// Samples read.
+        done: usize,
+        /// Of so many.
+        total: usize,
+    },
     /// Before the first step.
     Start(Box<Start>),
     /// Every step, some at a time.
@@ -125,14 +163,39 @@ pub struct Outcome {
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Model {
-    /// The names of the classes.
+    /// The names of the classes; none for a regression.
     pub classes: Vec<String>,
     /// Height, width, channels of a sample.
     pub sample_shape: [usize; 3],
-    /// Pixels are divided by this.
+    /// Raw numbers are divided by this.
     pub divide_by: f32,
     /// Then this is subtracted, per channel.
     pub mean: Vec<f32>,
     /// Then divided by this, per channel.
     pub std: Vec<f32>,
+    /// How the cells of a table become numbers, if samples are rows of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<Encoding>,
+    /// What a regression predicts, and how it is scaled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub targets: Option<Scale>,
+}
+
+impl Model {
+    /// How many numbers the network gives for a sample.
+    pub fn outputs(&self) -> usize {
+        match &self.targets {
+            Some(targets) => targets.names.len(),
+            None => self.classes.len(),
+        }
+    }
+
+    /// What other data must fit.
+    pub fn known(&self) -> Known<'_> {
+        Known {
+            classes: &self.classes,
+            sample_shape: self.sample_shape,
+            encoding: self.encoding.as_ref(),
+        }
+    }
 }

@@ -6,6 +6,7 @@ mod evaluate;
 pub mod event;
 mod inspect;
 mod limits;
+mod predict;
 mod resident;
 mod run;
 mod session;
@@ -17,11 +18,13 @@ pub mod weights;
 use std::path::PathBuf;
 
 use crate::config::Config;
+use crate::data::Fold;
 use crate::gpu::{Choice, Trust};
 
-pub use evaluate::{ClassScores, Evaluation, Prediction, evaluate, predict};
-pub use event::{Epoch, Event, Model, Outcome, Progress, Scores, Start, Steps};
+pub use evaluate::{Asked, ClassScores, Evaluation, Measured, ValueScores, evaluate, macro_mean};
+pub use event::{Epoch, Event, Metric, Model, Outcome, Progress, Scores, Start, Steps};
 pub use inspect::{Inspection, inspect};
+pub use predict::{Answer, Place, Prediction, predict};
 pub use trainer::{train, train_on};
 pub use tuning::{Tune, Tuning};
 pub use weights::Weights;
@@ -33,6 +36,8 @@ pub struct Request {
     pub config: Config,
     /// Where the data is, if not where the configuration says.
     pub data: Option<PathBuf>,
+    /// One of several equal parts of the training samples is held out in place of `data.validation`.
+    pub fold: Option<Fold>,
     /// A safetensors file to start from.
     pub init: Option<PathBuf>,
     /// The adapter.

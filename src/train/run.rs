@@ -194,7 +194,8 @@ impl<'a> Run<'a> {
                         self.validation_sums.add(step);
                     }
                     if last {
-                        let scores = std::mem::take(&mut self.validation_sums).scores();
+                        let scores =
+                            std::mem::take(&mut self.validation_sums).scores(self.session.measure);
                         self.epoch_done(Some(scores), observe)?;
                     }
                 }
@@ -230,7 +231,7 @@ impl<'a> Run<'a> {
             observe(&Event::Progress(Progress {
                 epoch,
                 step: self.arrived,
-                train: self.sums.scores(),
+                train: self.sums.scores(self.session.measure),
                 samples_per_second: per_second(self.trained[0], self.busy[0]),
             }))?;
         }
@@ -238,7 +239,7 @@ impl<'a> Run<'a> {
             self.measured = Some(Epoch {
                 epoch,
                 step: self.arrived,
-                train: std::mem::take(&mut self.sums).scores(),
+                train: std::mem::take(&mut self.sums).scores(self.session.measure),
                 validation: None,
                 samples_per_second: per_second(self.trained[1], self.busy[1]),
                 seconds: self.began.elapsed().as_secs_f64(),

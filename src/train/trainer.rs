@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::event::{Event, Outcome, Start};
 use super::limits::{Demand, Fitting, width_that_fits};
+use super::resident::Reading;
 use super::run::Run;
 use super::session::{Evaluator, Session};
 use super::step::{self, Pass, buffers};
@@ -26,7 +27,13 @@ use crate::plan::Plan;
 /// Whatever is wrong with the data, the network or the device; an error of `observe` ends the training.
 pub fn train(request: &Request, observe: &mut dyn FnMut(&Event) -> Result<()>) -> Result<Outcome> {
     let begin = Instant::now();
-    let dataset = resident::load(&request.config, request.data.as_deref())?;
+    let reading = Reading {
+        path: request.data.as_deref(),
+        fold: request.fold,
+        ..Reading::default()
+    };
+    let mut progress = |done, total| observe(&Event::Reading { done, total });
+    let dataset = resident::load(&request.config, &reading, &mut progress)?;
     train_from(begin, request, &dataset, observe)
 }
 
@@ -56,7 +63,7 @@ fn train_from(
         ));
     }
     let model = resident::model(config, dataset)?;
-    let network = Network::new(config, dataset.sample_shape, dataset.classes.len())?;
+    let network = Network::new(config, dataset.sample_shape, model.outputs())?;
     let given = match &request.init {
         Some(path) => Some(given_weights(path, &network)?),
         None => None,
@@ -91,11 +98,12 @@ fn train_from(
         data: dataset.name.clone(),
         samples: [&passes.training, &passes.validation, &passes.test].map(|pass| pass.part.len()),
         sample_shape: dataset.sample_shape,
-        classes: dataset.classes.len(),
+        classes: model.outputs(),
+        regression: model.targets.is_some(),
         layers: network.summary(),
         parameters: network.parameter_count(),
         planned_bytes: plans.peak_bytes(),
-        data_bytes: resident::bytes(dataset),
+        data_bytes: resident::bytes(dataset, &data),
         batch: config.train.batch,
         steps: length.total,
         steps_per_epoch: length.per_epoch,
@@ -104,10 +112,10 @@ fn train_from(
 
     // Not before the adapter can hold them: a network beyond it may be beyond the host, too.
     let slab = given.unwrap_or_else(|| network.initial(config.seed));
-    let mut session = Session::with(gpu, kernels);
+    let mut session = Session::with(gpu, kernels, resident::measure(&model));
     session.write_parameters(&slab)?;
-    write_constants(&mut session, config, dataset.classes.len())?;
-    resident::upload(&session.gpu, &mut session.memory, dataset)?;
+    write_constants(&mut session, config, &data)?;
+    resident::upload(&session.gpu, &mut session.memory, dataset, &model)?;
     let batch = config.train.batch;
     let evaluator = |session: &mut Session, plan: Option<Plan>, pass: &Pass| {
         plan.map(|plan| Evaluator::new(session, plan, pass.clone(), batch))
@@ -322,7 +330,7 @@ impl Length {
 }
 
 /// What the step reads and nothing writes: the gradient of the loss by itself, the learning rate, one-hot rows.
-fn write_constants(session: &mut Session, config: &Config, classes: usize) -> Result<()> {
+fn write_constants(session: &mut Session, config: &Config, data: &step::Resident) -> Result<()> {
     let batch = config.train.batch;
     let ones = vec![1f32.to_bits(); batch];
     session.memory.write(
@@ -346,8 +354,8 @@ fn write_constants(session: &mut Session, config: &Config, classes: usize) -> Re
         state::SCHEDULE * 4,
         &schedule,
     )?;
-    if config.train.loss == Loss::Mse {
-        session.write_identity(classes)?;
+    if config.train.loss == Loss::Mse && !data.regression {
+        session.write_identity(data.classes)?;
     }
     Ok(())
 }

@@ -28,7 +28,7 @@ kind = \"dense\"
 ";
     let expected = [
         "1: `sede`: unknown key `sede` in the top of the file; did you mean `seed`?; ",
-        "3: `\"digit\"`: `source` must be one of digits, idx, not \"digit\"; did you mean \"digits\"?; ",
+        "3: `\"digit\"`: `source` must be one of digits, idx, images, csv, npy, not \"digit\"; did you mean \"digits\"?; ",
         "4: `1.0`: `validation` must be a number of at least 0 and below 1, not 1.0; too large; ",
         "6: `0`: `batch` must be a whole number from 1 to 65536, not 0; too small; ",
         "7: `epoch`: unknown key `epoch` in [train]; did you mean `epochs`?; ",
@@ -114,8 +114,7 @@ fn every_required_key_is_missed_when_it_is_dropped() {
 
 #[test]
 fn every_key_with_a_slip_is_one_mistake_that_knows_what_was_meant() {
-    for optimizer in FULL {
-        let text = full(optimizer);
+    for text in texts() {
         for (i, line) in text.lines().enumerate() {
             let Some((key, value)) = line.split_once(" = ") else {
                 continue;
@@ -142,8 +141,7 @@ fn every_key_with_a_slip_is_one_mistake_that_knows_what_was_meant() {
 
 #[test]
 fn every_value_of_a_wrong_type_is_one_mistake_at_the_value() {
-    for optimizer in FULL {
-        let text = full(optimizer);
+    for text in texts() {
         for (i, line) in text.lines().enumerate() {
             let Some((key, _)) = line.split_once(" = ") else {
                 continue;
@@ -160,7 +158,7 @@ fn every_value_of_a_wrong_type_is_one_mistake_at_the_value() {
                         }
                     })
                     .collect();
-                if key == "path" && value.starts_with('"') {
+                if ["path", "target", "weight"].contains(&key) && value.starts_with('"') {
                     continue;
                 }
                 let found = mistake(&changed.join("\n"));
@@ -227,7 +225,8 @@ fn a_key_of_another_table_is_sent_home() {
     let found = mistake_with("[data]", "colour = 3");
     assert!(
         found.ends_with(
-            "not known here; keys of [data]: source, path, validation, split, divide_by, mean, std"
+            "not known here; keys of [data]: source, path, task, test, validation, split, divide_by, normalize, mean, std, size, \
+             channels, target, weight, ignore, categorical, categories, missing"
         ),
         "{found}"
     );
@@ -380,5 +379,49 @@ fn names_of_runs_are_names_of_folders() {
         ("a?b.toml", "a-b"),
     ] {
         assert_eq!(parse(file, SMALL, &[]).unwrap().name, name, "{file}");
+    }
+}
+
+#[test]
+fn keys_of_other_sources_are_refused_with_the_source_they_belong_to() {
+    let with = |source: &str, line: &str| {
+        let data = format!("source = \"{source}\"\n{line}");
+        mistake(&SMALL.replace("source = \"digits\"", &data))
+    };
+    for (source, line, owner) in [
+        ("idx", "size = 8", "images, not idx"),
+        ("csv", "channels = 1", "images, not csv"),
+        ("images", "target = \"y\"", "csv, not images"),
+        (
+            "images",
+            "task = \"classification\"",
+            "csv, npy, not images",
+        ),
+        ("idx", "test = 0.1", "images, csv, npy, not idx"),
+        (
+            "digits",
+            "path = \"p\"",
+            "idx, images, csv, npy, not digits",
+        ),
+    ] {
+        let found = with(source, line);
+        assert!(
+            found.contains(&format!("belongs to source {owner}")),
+            "{found}"
+        );
+    }
+    for (source, line, what) in [
+        ("images", "channels = 2", "1, 3 or 4"),
+        ("images", "channels = 5", "from 1 to 4"),
+        ("csv", "task = \"regression\"", "loss is one of classes"),
+        ("csv", "ignore = \"id\"", "write a list"),
+        (
+            "csv",
+            "normalize = \"standard\"\nmean = 0.5",
+            "fitted, or given?",
+        ),
+    ] {
+        let found = with(source, line);
+        assert!(found.contains(what), "{found}");
     }
 }

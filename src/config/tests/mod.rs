@@ -38,6 +38,7 @@ path = \"some/folder\"
 validation = 0.25
 split = \"random\"
 divide_by = 2.5
+normalize = \"none\"
 mean = [0.1, 0.2, 0.3]
 std = 0.5
 [train]
@@ -81,6 +82,28 @@ kind = \"dense\"
 out_features = 10
 "
     )
+}
+
+/// The tables `[data]` of other sources with all their keys.
+const SOURCES: [&str; 2] = [
+    "source = \"images\"\npath = \"p\"\ntest = 0.1\nvalidation = 0.2\nsplit = \"tail\"\ndivide_by = 2.5\n\
+     normalize = \"standard\"\nsize = [7, 9]\nchannels = 3\n",
+    "source = \"csv\"\npath = \"p\"\ntask = \"classification\"\ntest = 0.1\nvalidation = 0.2\nsplit = \"random\"\n\
+     divide_by = 2.5\nnormalize = \"none\"\ntarget = \"y\"\nweight = \"w\"\nignore = [\"a\", \"b\"]\n\
+     categorical = [\"c\"]\ncategories = \"ordinal\"\nmissing = \"fill\"\n",
+];
+
+/// Files with every key: of every optimizer, and of every source.
+fn texts() -> Vec<String> {
+    let begin = full(FULL[0]).find("source").unwrap();
+    let end = full(FULL[0]).find("[train]").unwrap();
+    let of_source = |data: &&str| {
+        let mut text = full(FULL[0]);
+        text.replace_range(begin..end, data);
+        text
+    };
+    let of_optimizers = FULL.iter().map(|optimizer| full(optimizer));
+    of_optimizers.chain(SOURCES.iter().map(of_source)).collect()
 }
 
 fn right(text: &str) -> Config {

@@ -11,11 +11,16 @@ fn a_small_file_gets_every_default() {
     let data = Data {
         source: DataSource::Digits,
         path: None,
+        task: Task::Classification,
+        test: 0.2,
         validation: 0.0,
         split: Split::Tail,
         divide_by: 240.0,
+        normalize: Normalize::None,
         mean: None,
         std: None,
+        images: Images::default(),
+        table: Table::default(),
     };
     assert_eq!(config.data, data);
     let loss = Loss::CrossEntropy {
@@ -126,7 +131,8 @@ fn to_toml_writes_every_key_of_the_tables() {
     for (optimizer, variant) in FULL.iter().zip(keys::OPTIMIZER.variants) {
         let written = right(&full(optimizer)).to_toml();
         let mut all: Vec<&Key> = vec![&keys::TOP[0], &keys::TOP[1]];
-        all.extend(fixed(keys::DATA).chain(fixed(keys::TRAIN)));
+        all.extend(fixed(keys::DATA).filter(|key| keys::has(DataSource::Idx, key.name)));
+        all.extend(fixed(keys::TRAIN));
         all.extend(variant.keys);
         all.extend(keys::LAYER.variants.iter().flat_map(|v| v.keys));
         for key in all {
@@ -192,4 +198,53 @@ fn a_byte_order_mark_and_line_ends_of_windows_change_nothing() {
     assert_eq!(right(&text), right(SMALL));
     let found = mistake(&text.replace("= 10", "= 0"));
     assert!(found.starts_with("9: `0`: "), "{found}");
+}
+
+#[test]
+fn what_a_source_is_decides_its_defaults() {
+    let with = |data: &str, loss: &str| {
+        right(&SMALL.replace(
+            "source = \"digits\"",
+            &format!("{data}\n[train]\nloss = \"{loss}\""),
+        ))
+        .data
+    };
+    let csv = with("path = \"a/b.csv\"", "mse");
+    assert_eq!((csv.source, csv.task), (DataSource::Csv, Task::Regression));
+    assert_eq!(
+        (csv.normalize, csv.split, csv.divide_by),
+        (Normalize::Standard, Split::Stratified, 1.0)
+    );
+    assert_eq!(
+        with("path = \"a/b.csv\"", "cross_entropy").task,
+        Task::Classification
+    );
+    let of_classes = with("source = \"csv\"\ntask = \"classification\"", "mse");
+    assert_eq!(of_classes.task, Task::Classification);
+    let images = with("source = \"images\"\nmean = 0.5", "mse");
+    assert_eq!(
+        (images.task, images.normalize),
+        (Task::Classification, Normalize::None)
+    );
+    let idx = with("path = \"mnist\"", "mse");
+    assert_eq!(
+        (idx.source, idx.task, idx.split),
+        (DataSource::Idx, Task::Classification, Split::Tail)
+    );
+}
+
+#[test]
+fn files_of_every_source_are_written_and_read_again() {
+    for text in texts() {
+        let config = right(&text);
+        let written = config.to_toml();
+        assert_eq!(right(&written), config, "{written}");
+        for line in text.lines().filter(|line| line.contains(" = ")) {
+            let key = line.split(' ').next().unwrap();
+            assert!(
+                written.contains(&format!("{key} = ")),
+                "{key} in\n{written}"
+            );
+        }
+    }
 }
