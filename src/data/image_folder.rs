@@ -298,8 +298,11 @@ impl Listing {
     }
 }
 
+/// A folder with its name.
+type Named = (String, PathBuf);
+
 /// The folders and the names of the other things in a folder, sorted; what is hidden is passed over.
-fn entries(dir: &Path) -> Result<(Vec<(String, PathBuf)>, Vec<String>)> {
+fn entries(dir: &Path) -> Result<(Vec<Named>, Vec<String>)> {
     let (mut folders, mut others) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(dir).map_err(|e| Error::io(dir, "read", e))? {
         let path = entry.map_err(|e| Error::io(dir, "read", e))?.path();
