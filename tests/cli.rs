@@ -13,7 +13,9 @@ mod readme;
 mod runs;
 mod sources;
 
-const VERBS: [&str; 6] = ["train", "eval", "predict", "inspect", "devices", "verify"];
+const VERBS: [&str; 7] = [
+    "train", "eval", "predict", "inspect", "data", "devices", "verify",
+];
 
 /// What the program says in an empty folder.
 struct Said {

@@ -63,10 +63,19 @@ pub(super) fn data(report: &mut Report<'_>, root: &Table, end: &Place, loss: Los
             "",
         );
     }
+    let task = task(&mut s, source, loss);
+    if task == Task::Regression {
+        s.mistake_at(
+            "class_weights",
+            "`class_weights` is given, but numbers are predicted",
+            "there are no classes",
+            "remove it; a column of weights for each row is named with `weight`",
+        );
+    }
     Data {
         source,
         path: path.map(Into::into),
-        task: task(&mut s, source, loss),
+        task,
         test: s.float("test"),
         validation: s.float("validation"),
         split: s.choice("split").unwrap_or(if is_own {
@@ -82,6 +91,7 @@ pub(super) fn data(report: &mut Report<'_>, root: &Table, end: &Place, loss: Los
         normalize,
         mean,
         std,
+        class_weights: s.class_weights("class_weights"),
         images: Images {
             size: s.size_if_given("size"),
             channels: channels.and_then(|channels| usize::try_from(channels).ok()),

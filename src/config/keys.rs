@@ -33,6 +33,8 @@ pub enum Takes {
     Floats(&'static Bounds),
     /// A list of strings.
     Texts,
+    /// "balanced", or a table of numbers by the names of classes.
+    ClassWeights(&'static Bounds),
     /// One of a few words.
     Choice(fn() -> Vec<&'static str>),
     /// A table of its own.
@@ -202,6 +204,12 @@ static BELOW_ONE: Bounds = Bounds {
     words: "a number of at least 0 and below 1",
 };
 
+static WEIGHT: Bounds = Bounds {
+    min: 0.0,
+    max: 1e9,
+    words: "a number from 0 to 1e9",
+};
+
 const MAX_WIDTH: u64 = 1 << 20;
 const MAX_WINDOW: u64 = 1024;
 
@@ -241,6 +249,7 @@ pub static DATA: &[Key] = &[
     key("normalize", Takes::Choice(words::<Normalize>), Rule("standard for images, csv and npy, unless mean or std are given; else none"), "standard: mean and deviation are fitted to the training part"),
     key("mean", Takes::Floats(&ANY), Rule("nothing is subtracted"), "subtracted after the division, for all channels or for each"),
     key("std", Takes::Floats(&POSITIVE), Rule("no division"), "divided by after the subtraction, for all channels or for each"),
+    key("class_weights", Takes::ClassWeights(&WEIGHT), Rule("all classes weigh 1"), "how much the samples of each class count in the loss while training"),
     key("size", Takes::Size(1, 16_384), Rule("the median of the pictures, at most 224"), "height and width that pictures are brought to"),
     key("channels", Takes::Int(1, 4), Rule("1 if all pictures are grey, else 3"), "1 for grey, 3 for colours, 4 with transparency"),
     key("target", Takes::Text, Rule("the last column"), "the column to be predicted"),
@@ -430,6 +439,10 @@ impl Takes {
             }
             Self::Float(bounds) => bounds.words.to_owned(),
             Self::Floats(bounds) => format!("{}, or a list of them", bounds.words),
+            Self::ClassWeights(bounds) => format!(
+                "\"balanced\", or a table with {} for each class",
+                bounds.words
+            ),
             Self::Texts => "a list of texts in quotes".to_owned(),
             Self::Choice(words) => format!("one of {}", words().join(", ")),
             Self::Table => "a table".to_owned(),

@@ -116,6 +116,8 @@ pub struct Data {
     pub mean: Option<Vec<f64>>,
     /// `std`: divided by after the subtraction; one for all channels or one for each, above 0. Default: no division.
     pub std: Option<Vec<f64>>,
+    /// `class_weights`: how much the samples of each class count in the loss while training. Default: all the same.
+    pub class_weights: Option<ClassWeights>,
     /// For source images.
     pub images: Images,
     /// For source csv.
@@ -153,6 +155,15 @@ pub enum Normalize {
     None,
     /// `standard`: fitted to the training part, for each channel or column; numbers to be predicted as well.
     Standard,
+}
+
+/// How much the samples of each class count in the loss.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClassWeights {
+    /// `"balanced"`: every class counts the same, however many samples it has: n / (classes · samples of the class).
+    Balanced,
+    /// A table of weights by the names of the classes; those that are not named weigh 1.
+    Table(Vec<(String, f64)>),
 }
 
 /// How pictures become samples of one shape.

@@ -1,10 +1,11 @@
 //! Reads one table against its keys: unknown keys, wrong types, numbers out of range and missing keys all go to the report, and
 //! reading goes on with a value that is allowed.
 
+use super::ClassWeights;
 use super::keys::{self, Choice, Fallback, Family, Key, Takes};
 use super::report::{Report, show};
 use super::suggest;
-use super::tree::{Node, Place, Table, Value};
+use super::tree::{Entry, Node, Place, Table, Value};
 use super::value::{Wrong, float, int, size};
 
 /// The most channels that can have a mean and a deviation of their own.
@@ -329,6 +330,30 @@ impl<'s, 'r> Section<'s, 'r> {
             _ => Err(Wrong::kind(node, "write a list, as in [\"a\", \"b\"]")),
         });
         texts.unwrap_or_default()
+    }
+
+    /// Weights of classes, if they are given.
+    pub(super) fn class_weights(&mut self, name: &str) -> Option<ClassWeights> {
+        self.read(name, |node, takes| {
+            let Takes::ClassWeights(bounds) = takes else {
+                panic!("`{name}` is no table of weights in the tables of keys")
+            };
+            match &node.value {
+                Value::Text(text) if text == "balanced" => Ok(ClassWeights::Balanced),
+                Value::Text(_) => Err(Wrong::new(node, "did you mean \"balanced\"?", "")),
+                Value::Table(table) if !table.entries.is_empty() => {
+                    let weight =
+                        |entry: &Entry| Ok((entry.key.clone(), float(&entry.node, bounds)?));
+                    let weights = table
+                        .entries
+                        .iter()
+                        .map(weight)
+                        .collect::<Result<_, Wrong>>();
+                    weights.map(ClassWeights::Table)
+                }
+                _ => Err(Wrong::kind(node, "as in { cat = 1.0, dog = 2.5 }")),
+            }
+        })
     }
 
     /// One of the words the key takes; its default.

@@ -4,8 +4,8 @@ use std::fmt::{Display, Write};
 
 use super::keys::{self, Choice, LossWord};
 use super::{
-    Activation, Adam, Config, Conv2d, Data, DataSource, Dense, Layer, LayerKind, Length, Loss,
-    Optimizer, Pool2d, Table, Train,
+    Activation, Adam, ClassWeights, Config, Conv2d, Data, DataSource, Dense, Layer, LayerKind,
+    Length, Loss, Optimizer, Pool2d, Table, Train,
 };
 
 pub(super) fn config(config: &Config) -> String {
@@ -88,6 +88,20 @@ fn data(toml: &mut Toml, data: &Data) {
     toml.word("normalize", data.normalize);
     toml.floats("mean", data.mean.as_deref());
     toml.floats("std", data.std.as_deref());
+    match &data.class_weights {
+        None => {}
+        Some(ClassWeights::Balanced) => toml.text("class_weights", "balanced"),
+        Some(ClassWeights::Table(weights)) => {
+            let weight = |(class, weight): &(String, f64)| {
+                format!("{} = {weight:?}", toml::Value::from(class.as_str()))
+            };
+            let weights: Vec<String> = weights.iter().map(weight).collect();
+            toml.put(
+                "class_weights",
+                format_args!("{{ {} }}", weights.join(", ")),
+            );
+        }
+    }
     match data.source {
         DataSource::Images => {
             if let Some(size) = data.images.size {

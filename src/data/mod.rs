@@ -3,6 +3,7 @@
 //! Nothing that is read is trusted: sizes are compared with what the file really holds before memory is asked for, and every
 //! refusal names the file, the place, what was expected, what was found and what to do.
 
+pub mod audit;
 pub mod digits;
 mod files;
 pub mod idx;

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::event::Model;
 use super::session::Measure;
 use super::step::{Resident, buffers};
-use crate::config::{self, Config, DataSource, Task};
+use crate::config::{self, ClassWeights, Config, DataSource, Task};
 use crate::data::{self, Dataset, Fold, HoldOut, Known, Parts, Progress, Samples, Scale, Targets};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Memory};
@@ -78,10 +78,65 @@ pub(super) fn load(
         }
         (DataSource::Npy, Some(path)) => data::npy::load(path, regression, &hold_out, known),
     }?;
+    if let Some(weights) = &wanted.class_weights {
+        weigh_classes(&mut dataset, weights)?;
+    }
     if reading.all {
         dataset.parts = Parts::of([0, 0, dataset.len()]);
     }
     Ok(dataset)
+}
+
+/// Multiplies what each sample counts by the weight of its class.
+fn weigh_classes(dataset: &mut Dataset, weights: &ClassWeights) -> Result<()> {
+    let Targets::Classes { labels, names } = &dataset.targets else {
+        unreachable!("the configuration refuses weights of classes for a regression");
+    };
+    let of_class: Vec<f64> = match weights {
+        ClassWeights::Balanced => {
+            let train = &labels[dataset.parts.train.clone()];
+            let mut counts = vec![0_usize; names.len()];
+            train.iter().for_each(|&label| counts[label as usize] += 1);
+            let share = train.len() as f64 / names.len() as f64;
+            // A class that is not there is not learned from.
+            counts
+                .iter()
+                .map(|&count| share / count.max(1) as f64)
+                .collect()
+        }
+        ClassWeights::Table(table) => {
+            let mut of_class = vec![1.0; names.len()];
+            for (name, weight) in table {
+                let Some(class) = names.iter().position(|known| known == name) else {
+                    let known: Vec<String> = names
+                        .iter()
+                        .take(8)
+                        .map(|name| format!("{name:?}"))
+                        .collect();
+                    return Err(Error::usage(
+                        format!(
+                            "data.class_weights: {name:?} is no class of {}",
+                            dataset.name
+                        ),
+                        format!("the classes are {}", known.join(", ")),
+                    ));
+                };
+                of_class[class] = *weight;
+            }
+            of_class
+        }
+    };
+    let given = dataset
+        .weights
+        .take()
+        .unwrap_or_else(|| vec![1.0; labels.len()]);
+    #[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
+    let weighed = given
+        .iter()
+        .zip(labels)
+        .map(|(&weight, &label)| (f64::from(weight) * of_class[label as usize]) as f32);
+    dataset.weights = Some(weighed.collect());
+    Ok(())
 }
 
 fn table(table: &config::Table, regression: bool) -> data::table::Options {
@@ -286,4 +341,44 @@ fn pack(bytes: &[u8]) -> Vec<u32> {
                 .fold(0, |word, (i, &byte)| word | u32::from(byte) << (8 * i))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn three_to_one() -> Dataset {
+        Dataset {
+            name: "three to one".to_owned(),
+            sample_shape: [1, 1, 1],
+            samples: Samples::Bytes(vec![0; 5]),
+            targets: Targets::Classes {
+                labels: vec![0, 0, 1, 0, 1],
+                names: ["cat", "dog"].map(str::to_owned).to_vec(),
+            },
+            weights: None,
+            parts: Parts::of([4, 0, 1]),
+            encoding: None,
+        }
+    }
+
+    #[test]
+    fn balanced_classes_weigh_the_same_in_the_training_part() {
+        let mut dataset = three_to_one();
+        weigh_classes(&mut dataset, &ClassWeights::Balanced).unwrap();
+        // n / (classes · samples of the class), as scikit-learn has it.
+        let (cat, dog) = (4.0_f32 / 6.0, 2.0);
+        assert_eq!(dataset.weights, Some(vec![cat, cat, dog, cat, dog]));
+    }
+
+    #[test]
+    fn a_table_multiplies_weights_of_samples_and_knows_its_classes() {
+        let mut dataset = three_to_one();
+        dataset.weights = Some(vec![1.0, 2.0, 3.0, 4.0, 5.0]);
+        let table = |name: &str| ClassWeights::Table(vec![(name.to_owned(), 0.5)]);
+        weigh_classes(&mut dataset, &table("dog")).unwrap();
+        assert_eq!(dataset.weights, Some(vec![1.0, 2.0, 1.5, 4.0, 2.5]));
+        let error = weigh_classes(&mut dataset, &table("dogs")).unwrap_err();
+        assert!(error.help().contains("\"dog\""), "{error}");
+    }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use image::{ColorType, ImageFormat};
 use serde_json::Value;
 
-use super::runs::objects;
+use super::runs::{names_in, objects};
 use super::*;
 use anygrad::data::digits;
 use anygrad::rng::{Sequence, Stream};
@@ -138,7 +138,7 @@ fn a_folder_of_pictures_is_learned_and_keeps_its_classes_and_statistics() {
         let from = folder.path().join("digits").join(class);
         let to = other.path().join(class);
         fs::create_dir_all(&to).unwrap();
-        for name in super::runs::names_in(&from) {
+        for name in names_in(&from) {
             let large = image::open(from.join(&name)).unwrap();
             let large = large.resize_exact(16, 16, image::imageops::FilterType::Nearest);
             large.save(to.join(name)).unwrap();

@@ -19,6 +19,7 @@ fn a_small_file_gets_every_default() {
         normalize: Normalize::None,
         mean: None,
         std: None,
+        class_weights: None,
         images: Images::default(),
         table: Table::default(),
     };
@@ -246,5 +247,36 @@ fn files_of_every_source_are_written_and_read_again() {
                 "{key} in\n{written}"
             );
         }
+    }
+}
+
+#[test]
+fn weights_of_classes_are_balanced_or_a_table_by_name() {
+    let with = |weights: &str| {
+        SMALL.replace(
+            "source = \"digits\"",
+            &format!("source = \"digits\"\nclass_weights = {weights}"),
+        )
+    };
+    let table = right(&with("{ cat = 2, \"big dog\" = 0.5 }"));
+    let expected = [("big dog".to_owned(), 0.5), ("cat".to_owned(), 2.0)];
+    let Some(ClassWeights::Table(mut weights)) = table.data.class_weights.clone() else {
+        panic!("{:?}", table.data)
+    };
+    weights.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!(weights, expected);
+    assert_eq!(right(&table.to_toml()), table);
+    let balanced = right(&with("\"balanced\""));
+    assert_eq!(balanced.data.class_weights, Some(ClassWeights::Balanced));
+    assert_eq!(right(&balanced.to_toml()), balanced);
+    for (weights, word) in [
+        ("\"balance\"", "did you mean"),
+        ("{}", "must be"),
+        ("{ a = -1 }", "too small"),
+        ("{ a = \"x\" }", "this is text"),
+        ("[1, 2]", "this is a list"),
+    ] {
+        let found = mistake(&with(weights));
+        assert!(found.contains(word), "{found}");
     }
 }

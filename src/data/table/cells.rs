@@ -22,6 +22,8 @@ pub(in crate::data) struct Cells {
     path: PathBuf,
     /// The names of the columns; "1", "2", … where the file has none.
     pub(in crate::data) names: Vec<String>,
+    /// Whether the file names them.
+    pub(in crate::data) has_names: bool,
     /// The text of all cells, one behind the other, trimmed.
     text: String,
     /// Where each cell ends in `text`.
@@ -81,6 +83,7 @@ impl Cells {
         let mut cells = Self {
             path: path.to_owned(),
             names: Vec::new(),
+            has_names: false,
             text: String::with_capacity(text.len()),
             ends: Vec::new(),
             lines: Vec::new(),
@@ -142,6 +145,7 @@ impl Cells {
             self.names = (1..=first.len()).map(|column| column.to_string()).collect();
             return Ok(false);
         }
+        self.has_names = true;
         self.names = first.iter().map(str::to_owned).collect();
         let mut sorted: Vec<&String> = self.names.iter().collect();
         sorted.sort();
@@ -198,6 +202,11 @@ impl Cells {
     /// The place of a column by its name.
     pub(in crate::data) fn column(&self, name: &str) -> Option<usize> {
         self.names.iter().position(|known| known == name)
+    }
+
+    /// A row, as messages name it.
+    pub(in crate::data) fn place(&self, row: usize) -> String {
+        format!("{}: line {}", self.path.display(), self.lines[row])
     }
 
     /// A column, as messages name it.

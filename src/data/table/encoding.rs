@@ -202,7 +202,7 @@ pub(super) fn missing_value(cells: &Cells, row: usize, column: usize) -> Error {
     )
 }
 
-pub(super) fn missing_column(cells: &Cells, name: &str) -> Error {
+pub(in crate::data) fn missing_column(cells: &Cells, name: &str) -> Error {
     cells.refuse(
         format_args!("there is no column {name:?}; the columns are {}", some(&cells.names)),
         "name the columns as in the first line of the table; without such a line they are \"1\", \"2\", …",

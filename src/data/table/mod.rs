@@ -8,8 +8,9 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub(super) use self::cells::{Cells, is_missing, number};
+pub(super) use self::encoding::missing_column;
 pub use self::encoding::{Column, Encoding, Kind, MAX_CATEGORIES, MAX_FEATURES};
-use self::encoding::{missing_column, missing_value, shown, some};
+use self::encoding::{missing_value, shown, some};
 use super::{
     Dataset, HoldOut, Known, MAX_CLASSES, Parts, Samples, Targets, files, refuse_one_class,
     refuse_too_large, split,
@@ -180,7 +181,7 @@ pub fn rows(path: &Path, encoding: &Encoding) -> Result<(Vec<f32>, Vec<u32>)> {
 }
 
 /// The files of training, validation and test; the first is always there.
-fn find(path: &Path) -> Result<[Option<PathBuf>; 3]> {
+pub(super) fn find(path: &Path) -> Result<[Option<PathBuf>; 3]> {
     if path.is_file() {
         return Ok([Some(path.to_owned()), None, None]);
     }
