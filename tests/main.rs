@@ -15,6 +15,7 @@ mod kernels;
 // Who may use whom, and what stays out of where.
 mod layering;
 // Shaders, ops and references belong together, file by file and tensor by tensor.
+mod schedules;
 mod shaders;
 // Whole trainings: against the references, against themselves, and what they cost the host.
 mod training;

@@ -7,9 +7,10 @@ use anygrad::error::Class;
 use anygrad::gpu::{Choice, Trust};
 use anygrad::graph::{Array, DType, Graph, Storage, TensorType, Value};
 use anygrad::nn::Network;
-use anygrad::ops::{gather_batch::Normalization, state};
+use anygrad::ops::{advance, gather_batch::Normalization};
 use anygrad::plan::Plan;
 use anygrad::rng::{Sequence, Stream};
+use anygrad::train::schedule;
 use anygrad::train::step::{self, Pass, Resident, buffers};
 use anygrad::train::{Event, Outcome, Request, Tune, Weights, train, train_on};
 
@@ -169,17 +170,13 @@ fn interpreted(config: &Config, dataset: &Dataset, steps: usize) -> (Vec<f64>, V
             .map(|i| f64::from(i % (classes + 1) == 0))
             .collect(),
     );
-    let mut schedule = vec![0.0; state::SCHEDULE];
-    schedule[state::LEARNING_RATE] = match &config.optimizer {
-        config::Optimizer::Sgd(sgd) => sgd.learning_rate,
-        config::Optimizer::Adam(adam) | config::Optimizer::AdamW(adam) => adam.learning_rate,
-    };
-    set(buffers::SCHEDULE, schedule);
+    let schedule = schedule::initial(config).map(f64::from);
+    set(buffers::SCHEDULE, schedule.to_vec());
     let metrics = persistent(&graph, &pass.metrics()).unwrap();
     let losses = (0..steps)
         .map(|step| {
             interpreter.step();
-            interpreter.get(metrics).data[step * 4]
+            interpreter.get(metrics).data[step * advance::ENTRY]
         })
         .collect();
     (
@@ -230,6 +227,14 @@ fn agrees_with_the_references(config: &Config, tolerance: f64) {
 fn twelve_steps_of_sgd_are_those_of_the_references() {
     if common::gpu(Trust::Trusted).is_some() {
         let optimizer = "kind = \"sgd\"\nlearning_rate = 0.1\nmomentum = 0.9\nnesterov = true\nweight_decay = 0.001";
+        agrees_with_the_references(&small(optimizer, "", ""), 1e-5);
+    }
+}
+
+#[test]
+fn twelve_steps_under_a_schedule_are_those_of_the_references() {
+    if common::gpu(Trust::Trusted).is_some() {
+        let optimizer = "kind = \"sgd\"\nlearning_rate = 0.3\n[schedule]\nkind = \"cosine\"\nwarmup = 4\nwarmup_from = 0.1";
         agrees_with_the_references(&small(optimizer, "", ""), 1e-5);
     }
 }

@@ -1,6 +1,7 @@
 //! The grammar as data: every key with what it takes, its default and its meaning. The reader checks against these tables and
 //! a description of the format for editors can be made from them.
 
+use super::schedule::{Anneal, MAX_MILESTONES, Unit};
 use super::{Activation, DataSource, Initializer, Split};
 
 /// A key of a table.
@@ -27,6 +28,8 @@ pub enum Takes {
     Int(u64, u64),
     /// The same, or two of them: `[height, width]`.
     Size(u64, u64),
+    /// A list of whole numbers from the first to the second, at most as many as the third says.
+    Ints(u64, u64, usize),
     /// A number.
     Float(&'static Bounds),
     /// A number or a list of numbers, one per channel.
@@ -163,6 +166,11 @@ static NOT_NEGATIVE: Bounds = Bounds {
     max: f32::MAX as f64,
     words: "a number of at least 0",
 };
+static AT_LEAST_ONE: Bounds = Bounds {
+    min: 1.0,
+    max: 1e18,
+    words: "a number of at least 1",
+};
 static BELOW_ONE: Bounds = Bounds {
     min: 0.0,
     max: 1.0 - f32::EPSILON as f64 / 2.0,
@@ -192,6 +200,7 @@ pub static TOP: &[Key] = &[
     key("data", Takes::Table, Required, "what is learned from"),
     key("train", Takes::Table, Rule("all its defaults"), "how long and on what loss"),
     key("optimizer", Takes::Table, Required, "how the weights move"),
+    key("schedule", Takes::Table, Rule("a constant learning rate"), "how the learning rate moves"),
     key("layer", Takes::Tables, Required, "the network, layer by layer"),
 ];
 
@@ -258,6 +267,66 @@ pub static OPTIMIZER: Family = Family {
         ] },
         Variant { kind: "adam", keys: &[learning_rate(0.001), BETA1, BETA2, EPSILON, weight_decay(0.0)] },
         Variant { kind: "adamw", keys: &[learning_rate(0.001), BETA1, BETA2, EPSILON, weight_decay(0.01)] },
+    ],
+};
+
+fn schedule_kinds() -> Vec<&'static str> {
+    SCHEDULE.variants.iter().map(|v| v.kind).collect()
+}
+
+const MAX_UNITS: u64 = u32::MAX as u64;
+#[rustfmt::skip]
+const fn unit(default: &'static str) -> Key {
+    key("unit", Takes::Choice(words::<Unit>), Word(default), "in what the curve counts: epoch, or step for every update")
+}
+#[rustfmt::skip]
+const GAMMA: Key = key("gamma", Takes::Float(&POSITIVE), Float(0.1), "the learning rate is multiplied by this");
+#[rustfmt::skip]
+const MIN_LEARNING_RATE: Key = key("min_learning_rate", Takes::Float(&NOT_NEGATIVE), Float(0.0), "where the curve ends");
+const REST: Fallback = Rule("what is left of the training behind the warm-up");
+
+/// `[schedule]`.
+#[rustfmt::skip]
+pub static SCHEDULE: Family = Family {
+    common: &[
+        key("kind", Takes::Choice(schedule_kinds), Required, "the curve of the learning rate"),
+        key("warmup", Takes::Int(0, MAX_UNITS), Int(0), "updates in which the learning rate grows in a straight line, before the curve"),
+        key("warmup_from", Takes::Float(&BELOW_ONE), Float(0.0), "share of the learning rate in the first of these"),
+    ],
+    variants: &[
+        Variant { kind: "constant", keys: &[] },
+        Variant { kind: "step", keys: &[
+            key("every", Takes::Int(1, MAX_UNITS), Required, "units from drop to drop"),
+            GAMMA,
+            unit("epoch"),
+        ] },
+        Variant { kind: "multi_step", keys: &[
+            key("milestones", Takes::Ints(1, MAX_UNITS, MAX_MILESTONES), Required, "units at which it drops, in increasing order"),
+            GAMMA,
+            unit("epoch"),
+        ] },
+        Variant { kind: "exponential", keys: &[
+            key("gamma", Takes::Float(&POSITIVE), Required, "the learning rate is multiplied by this after every unit"),
+            unit("epoch"),
+        ] },
+        Variant { kind: "cosine", keys: &[
+            key("period", Takes::Int(1, MAX_UNITS), REST, "units of the way down; up again in as many more"),
+            MIN_LEARNING_RATE,
+            unit("step"),
+        ] },
+        Variant { kind: "cosine_restarts", keys: &[
+            key("period", Takes::Int(1, MAX_UNITS), Required, "units of the first way down"),
+            key("multiply", Takes::Int(1, MAX_UNITS), Int(1), "how many times longer each way is than the one before"),
+            MIN_LEARNING_RATE,
+            unit("step"),
+        ] },
+        Variant { kind: "one_cycle", keys: &[
+            key("period", Takes::Int(1, MAX_UNITS), REST, "updates of the whole cycle"),
+            key("pct_start", Takes::Float(&BELOW_ONE), Float(0.3), "share of them that goes up to the learning rate"),
+            key("div_factor", Takes::Float(&AT_LEAST_ONE), Float(25.0), "the learning rate over that of the first update"),
+            key("final_div_factor", Takes::Float(&AT_LEAST_ONE), Float(1e4), "that of the first update over that of the last"),
+            key("anneal", Takes::Choice(words::<Anneal>), Word("cos"), "up and down along half a cosine or a straight line"),
+        ] },
     ],
 };
 
@@ -331,6 +400,8 @@ pub(super) fn home(name: &str) -> Option<&'static str> {
         Some("[train]")
     } else if OPTIMIZER.keys().any(is) {
         Some("[optimizer]")
+    } else if SCHEDULE.keys().any(is) {
+        Some("[schedule]")
     } else if LAYER.keys().any(is) {
         Some("a [[layer]]")
     } else {
@@ -347,6 +418,9 @@ impl Takes {
             Self::Int(min, max) => format!("a whole number from {min} to {max}"),
             Self::Size(min, max) => {
                 format!("a whole number from {min} to {max}, or two of them as [height, width]")
+            }
+            Self::Ints(min, max, most) => {
+                format!("a list of 1 to {most} whole numbers from {min} to {max}")
             }
             Self::Float(bounds) => bounds.words.to_owned(),
             Self::Floats(bounds) => format!("{}, or a list of them", bounds.words),

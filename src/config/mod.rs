@@ -20,6 +20,7 @@ mod layers;
 mod overrides;
 mod reader;
 mod report;
+mod schedule;
 mod sections;
 mod suggest;
 #[cfg(test)]
@@ -62,6 +63,8 @@ pub struct Config {
     pub train: Train,
     /// `[optimizer]`: how the weights move.
     pub optimizer: Optimizer,
+    /// `[schedule]`: how the learning rate moves.
+    pub schedule: Schedule,
     /// `[[layer]]`, in order: at least one.
     pub layers: Vec<Layer>,
     /// The text all this was read from.
@@ -75,6 +78,7 @@ impl PartialEq for Config {
             && self.data == other.data
             && self.train == other.train
             && self.optimizer == other.optimizer
+            && self.schedule == other.schedule
             && self.layers == other.layers
     }
 }
@@ -170,6 +174,16 @@ pub enum Optimizer {
     Adam(Adam),
     /// `adamw`: weight decay acts on the weights, apart from the gradient.
     AdamW(Adam),
+}
+
+impl Optimizer {
+    /// The learning rate, before any schedule.
+    pub fn learning_rate(&self) -> f64 {
+        match self {
+            Self::Sgd(sgd) => sgd.learning_rate,
+            Self::Adam(adam) | Self::AdamW(adam) => adam.learning_rate,
+        }
+    }
 }
 
 /// The numbers of `sgd`.
@@ -319,6 +333,7 @@ pub enum Activation {
     Tanh,
 }
 
+pub use schedule::{Anneal, Curve, MAX_MILESTONES, Schedule, Unit};
 pub use sections::unfit_name;
 
 /// The key of the configuration that someone may mean by a word, as `--set` takes it: `train.epochs` for `epoch`.
@@ -327,6 +342,7 @@ pub fn key_like(word: &str) -> Option<String> {
     let tables = [
         ("train.", keys::TRAIN.iter().collect()),
         ("optimizer.", keys::OPTIMIZER.keys().collect()),
+        ("schedule.", keys::SCHEDULE.keys().collect()),
         ("data.", keys::DATA.iter().collect::<Vec<_>>()),
     ];
     let names = tables.iter().flat_map(|(_, keys)| keys.iter());

@@ -4,6 +4,7 @@ use super::keys::{self, LossWord};
 use super::layers;
 use super::reader::Section;
 use super::report::{Report, show};
+use super::schedule;
 use super::suggest;
 use super::tree::{Node, Place, Table, Value};
 use super::{
@@ -21,6 +22,7 @@ pub(super) fn config(root: &Table, report: &mut Report<'_>) -> Config {
     let data = data(report, root, &end);
     let train = train(report, root, &end);
     let optimizer = optimizer(report, root, &end);
+    let schedule = schedule::schedule(report, root, optimizer.learning_rate());
     let layers = layers::layers(report, root, &end, init);
     if matches!(train.loss, Loss::CrossEntropy { .. }) {
         layers::refuse_final_softmax(report, root, &layers);
@@ -31,6 +33,7 @@ pub(super) fn config(root: &Table, report: &mut Report<'_>) -> Config {
         data,
         train,
         optimizer,
+        schedule,
         layers,
         source: Source {
             name: file,
@@ -99,7 +102,11 @@ fn default_name(file: &str) -> String {
 }
 
 /// A table of the top level and the place of what it lacks. `None`: it is not there, or is no table, which is reported.
-fn table<'t>(report: &mut Report<'_>, root: &'t Table, name: &str) -> Option<(&'t Table, Place)> {
+pub(super) fn table<'t>(
+    report: &mut Report<'_>,
+    root: &'t Table,
+    name: &str,
+) -> Option<(&'t Table, Place)> {
     match &root.get(name)?.node {
         Node {
             value: Value::Table(table),

@@ -4,8 +4,8 @@ use std::fmt::{Display, Write};
 
 use super::keys::{Choice, LossWord};
 use super::{
-    Activation, Adam, Config, Conv2d, Data, Dense, Layer, LayerKind, Length, Loss, Optimizer,
-    Pool2d, Train,
+    Activation, Adam, Config, Conv2d, Curve, Data, Dense, Layer, LayerKind, Length, Loss,
+    Optimizer, Pool2d, Schedule, Train,
 };
 
 pub(super) fn config(config: &Config) -> String {
@@ -15,6 +15,7 @@ pub(super) fn config(config: &Config) -> String {
     data(&mut toml, &config.data);
     train(&mut toml, &config.train);
     optimizer(&mut toml, &config.optimizer);
+    schedule(&mut toml, &config.schedule);
     for each in &config.layers {
         layer(&mut toml, each);
     }
@@ -42,6 +43,12 @@ impl Toml {
 
     fn word(&mut self, key: &str, value: impl Choice) {
         self.text(key, value.word());
+    }
+
+    fn if_given(&mut self, key: &str, value: Option<impl Display>) {
+        if let Some(value) = value {
+            self.put(key, value);
+        }
     }
 
     /// The shortest digits that are read as the same number, with a point or an exponent.
@@ -118,6 +125,72 @@ fn adam(toml: &mut Toml, kind: &str, adam: &Adam) {
     toml.float("beta2", adam.beta2);
     toml.float("epsilon", adam.epsilon);
     toml.float("weight_decay", adam.weight_decay);
+}
+
+fn schedule(toml: &mut Toml, schedule: &Schedule) {
+    toml.header("[schedule]");
+    match &schedule.curve {
+        Curve::Constant => toml.text("kind", "constant"),
+        Curve::Step { every, gamma, unit } => {
+            toml.text("kind", "step");
+            toml.put("every", every);
+            toml.float("gamma", *gamma);
+            toml.word("unit", *unit);
+        }
+        Curve::MultiStep {
+            milestones,
+            gamma,
+            unit,
+        } => {
+            toml.text("kind", "multi_step");
+            toml.line(format_args!("milestones = {milestones:?}"));
+            toml.float("gamma", *gamma);
+            toml.word("unit", *unit);
+        }
+        Curve::Exponential { gamma, unit } => {
+            toml.text("kind", "exponential");
+            toml.float("gamma", *gamma);
+            toml.word("unit", *unit);
+        }
+        Curve::Cosine {
+            period,
+            min_learning_rate,
+            unit,
+        } => {
+            toml.text("kind", "cosine");
+            toml.if_given("period", *period);
+            toml.float("min_learning_rate", *min_learning_rate);
+            toml.word("unit", *unit);
+        }
+        Curve::CosineRestarts {
+            period,
+            multiply,
+            min_learning_rate,
+            unit,
+        } => {
+            toml.text("kind", "cosine_restarts");
+            toml.put("period", period);
+            toml.put("multiply", multiply);
+            toml.float("min_learning_rate", *min_learning_rate);
+            toml.word("unit", *unit);
+        }
+        Curve::OneCycle {
+            period,
+            pct_start,
+            div_factor,
+            final_div_factor,
+            anneal,
+        } => {
+            toml.text("kind", "one_cycle");
+            toml.if_given("period", *period);
+            toml.float("pct_start", *pct_start);
+            toml.float("div_factor", *div_factor);
+            toml.float("final_div_factor", *final_div_factor);
+            toml.word("anneal", *anneal);
+        }
+    }
+    toml.put("warmup", schedule.warmup);
+    toml.float("warmup_from", schedule.warmup_from);
 }
 
 fn layer(toml: &mut Toml, layer: &Layer) {

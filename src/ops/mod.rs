@@ -29,6 +29,7 @@ pub mod relu;
 pub mod reshape;
 mod rowwise;
 pub mod scale;
+pub mod schedule;
 pub mod sgd;
 pub mod sigmoid;
 pub mod softmax;
@@ -92,6 +93,7 @@ registry![
     reduce_sum,
     relu,
     scale,
+    schedule,
     sgd,
     sigmoid,
     softmax,

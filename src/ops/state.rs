@@ -1,7 +1,7 @@
 //! Where the training is: two small tensors that steps, data order and optimisers share.
 //!
-//! `counters` is U32 (8): word 0 [`STEP`], 1 [`EPOCH`], 2 [`POSITION`]. `schedule` is F32 (4): word 0 [`LEARNING_RATE`]. The other
-//! words are reserved and 0. `shaders/lib/state.wgsl` holds the same names for the kernels.
+//! `counters` is U32 (8): word 0 [`STEP`], 1 [`EPOCH`], 2 [`POSITION`]. `schedule` is F32 (4): word 0 [`LEARNING_RATE`], 1 [`BASE`],
+//! 2 [`GRADIENT_NORM`]. The other words are reserved and 0. `shaders/lib/state.wgsl` holds the same names for the kernels.
 
 use crate::graph::{DType, ShapeError, TensorType};
 
@@ -22,6 +22,12 @@ pub const SCHEDULE: usize = 4;
 
 /// In `schedule`: the learning rate of the next update.
 pub const LEARNING_RATE: usize = 0;
+
+/// In `schedule`: the learning rate that a schedule multiplies, as the host has set it.
+pub const BASE: usize = 1;
+
+/// In `schedule`: the norm of the last gradient before it was clipped; 0 where nobody asks for it.
+pub const GRADIENT_NORM: usize = 2;
 
 /// The type of `counters`.
 pub fn counters() -> TensorType {
@@ -96,6 +102,8 @@ mod tests {
             ("EPOCH", EPOCH),
             ("POSITION", POSITION),
             ("LEARNING_RATE", LEARNING_RATE),
+            ("BASE", BASE),
+            ("GRADIENT_NORM", GRADIENT_NORM),
         ]
         .map(|(name, word)| format!("const {name}: u32 = {word}u;"));
         assert_eq!(twin, here);

@@ -23,6 +23,7 @@ pub mod reduce_sum;
 pub mod relu;
 pub mod reshape;
 pub mod scale;
+pub mod schedule;
 pub mod sgd;
 pub mod sigmoid;
 pub mod softmax;

@@ -13,7 +13,7 @@ use crate::train::{Epoch, Outcome, Scores, Start};
 const MOST_RUNS: u32 = 100_000;
 
 /// The first line of `metrics.csv`.
-const COLUMNS: &str = "epoch,step,train_loss,train_accuracy,validation_loss,validation_accuracy,samples_per_second,seconds";
+const COLUMNS: &str = "epoch,step,train_loss,train_accuracy,validation_loss,validation_accuracy,learning_rate,samples_per_second,seconds";
 
 /// The folder of a run.
 #[derive(Debug)]
@@ -129,13 +129,14 @@ fn claim(parent: &Path, name: &str) -> Result<PathBuf> {
 fn csv_line(epoch: &Epoch) -> String {
     let optional = |score: Option<f64>| score.map(|x| x.to_string()).unwrap_or_default();
     format!(
-        "{},{},{},{},{},{},{},{}\n",
+        "{},{},{},{},{},{},{},{},{}\n",
         epoch.epoch,
         epoch.step,
         epoch.train.loss,
         epoch.train.accuracy,
         optional(epoch.validation.map(|v| v.loss)),
         optional(epoch.validation.map(|v| v.accuracy)),
+        epoch.learning_rate,
         epoch.samples_per_second,
         epoch.seconds,
     )
@@ -199,14 +200,17 @@ mod tests {
         let text = || fs::read_to_string(parent.path().join("digits/metrics.csv")).unwrap();
         assert_eq!(text(), format!("{COLUMNS}\n"));
         run.epoch(&epoch(1, None)).unwrap();
-        assert_eq!(text(), format!("{COLUMNS}\n1,41,0.5,0.875,,,12345.5,1.5\n"));
+        assert_eq!(
+            text(),
+            format!("{COLUMNS}\n1,41,0.5,0.875,,,0.01,12345.5,1.5\n")
+        );
         let scores = Scores {
             loss: 0.25,
             accuracy: 0.9375,
         };
         run.epoch(&epoch(2, Some(scores))).unwrap();
         assert!(
-            text().ends_with("\n2,82,0.5,0.875,0.25,0.9375,12345.5,1.5\n"),
+            text().ends_with("\n2,82,0.5,0.875,0.25,0.9375,0.01,12345.5,1.5\n"),
             "{}",
             text()
         );

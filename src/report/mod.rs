@@ -124,6 +124,7 @@ pub(crate) mod fabricated {
                 accuracy: 0.875,
             },
             validation,
+            learning_rate: 0.01,
             samples_per_second: 12345.5,
             seconds: 1.5,
         }

@@ -72,6 +72,8 @@ pub struct Epoch {
     pub train: Scores,
     /// Over the validation samples at the end of the epoch, if there are any.
     pub validation: Option<Scores>,
+    /// The learning rate of the last step.
+    pub learning_rate: f32,
     /// Samples trained per second in this epoch.
     pub samples_per_second: f64,
     /// Seconds since the first step.
@@ -85,6 +87,8 @@ pub struct Steps {
     pub first: u64,
     /// The mean loss over the batch of each step.
     pub losses: Vec<f32>,
+    /// The learning rate of the update of each step.
+    pub learning_rates: Vec<f32>,
 }
 
 /// What a training tells.

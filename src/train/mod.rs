@@ -8,6 +8,7 @@ mod inspect;
 mod limits;
 mod resident;
 mod run;
+pub mod schedule;
 mod session;
 pub mod step;
 mod trainer;

@@ -6,6 +6,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::schedule::{self, Length};
 use crate::config::{Config, LayerKind, Loss, Optimizer};
 use crate::graph::{DType, Graph, OpRef, Shape, Storage, TensorType, Value, autograd};
 use crate::nn::Network;
@@ -24,7 +25,7 @@ pub mod buffers {
     pub const GRADIENTS: &str = "gradients";
     /// What an optimiser remembers of each.
     pub const MOMENTS: [&str; 2] = ["first moments", "second moments"];
-    /// The learning rate.
+    /// The learning rate, and what it comes from.
     pub const SCHEDULE: &str = "schedule";
     /// All samples of the data set.
     pub const SAMPLES: &str = "samples";
@@ -183,7 +184,7 @@ impl Builder<'_> {
     }
 
     /// Writes loss and number of right answers to the ring, and moves the counters on.
-    fn advance(&mut self, pass: &Pass, batch: &Batch, losses: Value) {
+    fn advance(&mut self, pass: &Pass, batch: &Batch, losses: Value, schedule: Value) {
         self.graph.enter("metrics");
         let loss = self.graph.one(ReduceSum::sum(0..1), &[losses]);
         let correct = self
@@ -198,7 +199,10 @@ impl Builder<'_> {
             batch: self.config.train.batch,
         };
         self.graph
-            .apply(Arc::new(op), &[batch.counters, ring, loss, correct])
+            .apply(
+                Arc::new(op),
+                &[batch.counters, ring, loss, correct, schedule],
+            )
             .expect("counters and metrics fit");
     }
 
@@ -236,14 +240,27 @@ impl Builder<'_> {
         gradients
     }
 
+    /// The tensor that holds the learning rate.
+    fn schedule(&mut self) -> Value {
+        self.graph.persistent(buffers::SCHEDULE, state::schedule())
+    }
+
+    /// Sets the learning rate of this step.
+    fn set_learning_rate(&mut self, batch: &Batch, length: Length) -> Value {
+        self.graph.enter("optimizer");
+        let schedule = self.schedule();
+        match schedule::op(self.config, length) {
+            None => schedule,
+            Some(op) => self.graph.one(op, &[schedule, batch.counters]),
+        }
+    }
+
     /// One update of all parameters.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "hyperparameters are rounded once to f32"
     )]
-    fn update(&mut self, batch: &Batch, gradients: Value) {
-        self.graph.enter("optimizer");
-        let schedule = self.graph.persistent(buffers::SCHEDULE, state::schedule());
+    fn update(&mut self, batch: &Batch, gradients: Value, schedule: Value) {
         let mut inputs = vec![batch.parameters, gradients];
         let op: OpRef = match &self.config.optimizer {
             Optimizer::Sgd(sgd) => {
@@ -286,8 +303,9 @@ pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass
     let batch = builder.batch(pass, shuffle);
     let losses = builder.losses(&batch);
     let gradients = builder.backward(&batch, losses);
-    builder.update(&batch, gradients);
-    builder.advance(pass, &batch, losses);
+    let schedule = builder.set_learning_rate(&batch, Length::of(config, pass.part.len()));
+    builder.update(&batch, gradients, schedule);
+    builder.advance(pass, &batch, losses, schedule);
     builder.graph
 }
 
@@ -320,7 +338,8 @@ pub fn evaluation(
             )
             .expect("counts fit");
     }
-    builder.advance(pass, &batch, losses);
+    let schedule = builder.schedule();
+    builder.advance(pass, &batch, losses, schedule);
     builder.graph
 }
 

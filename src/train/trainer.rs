@@ -6,12 +6,13 @@ use std::time::Instant;
 use super::event::{Event, Outcome, Start};
 use super::limits::{Demand, Fitting, width_that_fits};
 use super::run::Run;
+use super::schedule::{self, Length};
 use super::session::{Evaluator, Session};
 use super::step::{self, Pass, buffers};
 use super::tuning::Tuner;
 use super::weights::Weights;
 use super::{Request, resident};
-use crate::config::{self, Config, Loss, Optimizer};
+use crate::config::{Config, Loss};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::{Executor, Gpu, Kernels};
@@ -303,25 +304,7 @@ fn batch_that_fits(
     None
 }
 
-/// How many steps a training has.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Length {
-    pub(super) per_epoch: u64,
-    pub(super) total: u64,
-}
-
-impl Length {
-    fn of(config: &Config, samples: usize) -> Self {
-        let per_epoch = samples.div_ceil(config.train.batch) as u64;
-        let total = match config.train.length {
-            config::Length::Epochs(epochs) => u64::from(epochs) * per_epoch,
-            config::Length::Steps(steps) => u64::from(steps),
-        };
-        Self { per_epoch, total }
-    }
-}
-
-/// What the step reads and nothing writes: the gradient of the loss by itself, the learning rate, one-hot rows.
+/// What the step finds there: the gradient of the loss by itself, the learning rate, one-hot rows.
 fn write_constants(session: &mut Session, config: &Config, classes: usize) -> Result<()> {
     let batch = config.train.batch;
     let ones = vec![1f32.to_bits(); batch];
@@ -331,15 +314,7 @@ fn write_constants(session: &mut Session, config: &Config, classes: usize) -> Re
         (batch * 4).next_multiple_of(16),
         &ones,
     )?;
-    let learning_rate = match &config.optimizer {
-        Optimizer::Sgd(sgd) => sgd.learning_rate,
-        Optimizer::Adam(adam) | Optimizer::AdamW(adam) => adam.learning_rate,
-    };
-    let mut schedule = [0; state::SCHEDULE];
-    #[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
-    {
-        schedule[state::LEARNING_RATE] = (learning_rate as f32).to_bits();
-    }
+    let schedule = schedule::initial(config).map(f32::to_bits);
     session.memory.write(
         &session.gpu,
         buffers::SCHEDULE,

@@ -76,6 +76,7 @@ pub(super) struct Epoch {
     step: u64,
     train: Scores,
     validation: Option<Scores>,
+    learning_rate: f32,
     samples_per_second: f64,
     seconds: f64,
 }
@@ -88,6 +89,7 @@ impl From<&train::Epoch> for Epoch {
             step: epoch.step,
             train: epoch.train,
             validation: epoch.validation,
+            learning_rate: epoch.learning_rate,
             samples_per_second: epoch.samples_per_second,
             seconds: epoch.seconds,
         }
@@ -144,7 +146,7 @@ mod tests {
         let object = serde_json::to_string(&Epoch::from(&fabricated::epoch(1, None))).unwrap();
         assert_eq!(
             object,
-            r#"{"event":"epoch","epoch":1,"step":41,"train":{"loss":0.5,"accuracy":0.875},"validation":null,"samples_per_second":12345.5,"seconds":1.5}"#
+            r#"{"event":"epoch","epoch":1,"step":41,"train":{"loss":0.5,"accuracy":0.875},"validation":null,"learning_rate":0.01,"samples_per_second":12345.5,"seconds":1.5}"#
         );
     }
 

@@ -114,8 +114,7 @@ fn every_required_key_is_missed_when_it_is_dropped() {
 
 #[test]
 fn every_key_with_a_slip_is_one_mistake_that_knows_what_was_meant() {
-    for optimizer in FULL {
-        let text = full(optimizer);
+    for text in all_full() {
         for (i, line) in text.lines().enumerate() {
             let Some((key, value)) = line.split_once(" = ") else {
                 continue;
@@ -142,8 +141,7 @@ fn every_key_with_a_slip_is_one_mistake_that_knows_what_was_meant() {
 
 #[test]
 fn every_value_of_a_wrong_type_is_one_mistake_at_the_value() {
-    for optimizer in FULL {
-        let text = full(optimizer);
+    for text in all_full() {
         for (i, line) in text.lines().enumerate() {
             let Some((key, _)) = line.split_once(" = ") else {
                 continue;
@@ -268,6 +266,61 @@ fn numbers_out_of_range_are_refused_at_their_place() {
             "[optimizer]",
             "weight_decay = 123456789012345678901234567890123456789012345",
             "not a finite number",
+        ),
+        (
+            "kind = \"sgd\"",
+            "[schedule]\nkind = \"step\"\nevery = 0",
+            "too small",
+        ),
+        (
+            "kind = \"sgd\"",
+            "[schedule]\nkind = \"multi_step\"\nmilestones = []",
+            "a list of 0",
+        ),
+        (
+            "kind = \"sgd\"",
+            "[schedule]\nkind = \"multi_step\"\nmilestones = [1, 2, 3, 4, 5, 6, 7, 8, 9]",
+            "a list of 9",
+        ),
+        (
+            "kind = \"sgd\"",
+            "[schedule]\nkind = \"multi_step\"\nmilestones = [1, 2.5]",
+            "this is a number with a fraction",
+        ),
+        (
+            "kind = \"sgd\"",
+            "[schedule]\nkind = \"multi_step\"\nmilestones = 30",
+            "write it in brackets",
+        ),
+        (
+            "kind = \"sgd\"",
+            "[schedule]\nkind = \"multi_step\"\nmilestones = [9, 2]",
+            "not in order",
+        ),
+        (
+            "kind = \"sgd\"",
+            "[schedule]\nkind = \"cosine\"\nmin_learning_rate = 0.1",
+            "the curve goes down to it",
+        ),
+        (
+            "kind = \"sgd\"",
+            "[schedule]\nkind = \"one_cycle\"\npct_start = 1",
+            "too large",
+        ),
+        (
+            "kind = \"sgd\"",
+            "[schedule]\nkind = \"StepLR\"",
+            "did you mean \"step\"?",
+        ),
+        (
+            "kind = \"sgd\"",
+            "[schedule]\nkind = \"cosine\"\nT_max = 3",
+            "did you mean `period`?",
+        ),
+        (
+            "kind = \"sgd\"",
+            "[schedule]\nkind = \"cosine\"\ngamma = 0.1",
+            "`gamma` belongs to step, multi_step and exponential, not cosine",
         ),
         ("kind = \"dense\"", "name = \"7\"", "not a layer's name"),
         ("kind = \"dense\"", "name = \"a.b\"", "not a layer's name"),

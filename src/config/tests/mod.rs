@@ -27,6 +27,26 @@ const FULL: [&str; 3] = [
     "kind = \"adamw\"\nlearning_rate = 0.1\nbeta1 = 0.8\nbeta2 = 0.9\nepsilon = 1e-7\nweight_decay = 0.1",
 ];
 
+/// The keys of every schedule, for a learning rate of 0.01 and above.
+const SCHEDULES: [&str; 7] = [
+    "kind = \"constant\"\nwarmup = 5\nwarmup_from = 0.5",
+    "kind = \"step\"\nevery = 3\ngamma = 0.5\nunit = \"step\"\nwarmup = 5\nwarmup_from = 0.5",
+    "kind = \"multi_step\"\nmilestones = [3, 5, 5]\ngamma = 0.5\nunit = \"step\"\nwarmup = 5\nwarmup_from = 0.5",
+    "kind = \"exponential\"\ngamma = 1.5\nunit = \"step\"\nwarmup = 5\nwarmup_from = 0.5",
+    "kind = \"cosine\"\nperiod = 7\nmin_learning_rate = 0.01\nunit = \"epoch\"\nwarmup = 5\nwarmup_from = 0.5",
+    "kind = \"cosine_restarts\"\nperiod = 7\nmultiply = 3\nmin_learning_rate = 0.01\nunit = \"epoch\"\nwarmup = 5\nwarmup_from = 0.5",
+    "kind = \"one_cycle\"\nperiod = 9\npct_start = 0.25\ndiv_factor = 2\nfinal_div_factor = 3\nanneal = \"linear\"\nwarmup = 5\nwarmup_from = 0.5",
+];
+
+/// The full file, once for each optimizer and once for each schedule.
+fn all_full() -> Vec<String> {
+    let with_schedule = |schedule: &str| full(&format!("{}\n[schedule]\n{schedule}", FULL[0]));
+    let of_optimizers = FULL.into_iter().map(full);
+    of_optimizers
+        .chain(SCHEDULES.into_iter().map(with_schedule))
+        .collect()
+}
+
 fn full(optimizer: &str) -> String {
     format!(
         "name = \"all keys\"

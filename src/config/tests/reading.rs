@@ -35,6 +35,7 @@ fn a_small_file_gets_every_default() {
         weight_decay: 0.0,
     };
     assert_eq!(config.optimizer, Optimizer::Sgd(sgd));
+    assert_eq!(config.schedule, Schedule::default());
     let names: Vec<_> = config.layers.iter().map(|l| l.name.as_str()).collect();
     assert_eq!(names, ["flatten1", "dense1"]);
     let dense = Dense {
@@ -100,7 +101,7 @@ fn the_shipped_networks_are_what_they_say() {
 #[test]
 fn to_toml_is_read_as_an_equal_configuration() {
     let mut texts: Vec<String> = SHIPPED.iter().map(|(_, text)| (*text).to_owned()).collect();
-    texts.extend(FULL.map(full));
+    texts.extend(all_full());
     texts.push(format!("seed = {}\nname = \"a'b é\"\n{SMALL}", u64::MAX));
     texts.push(SMALL.replace(
         "[optimizer]",
@@ -140,10 +141,26 @@ fn to_toml_writes_every_key_of_the_tables() {
 }
 
 #[test]
+fn to_toml_writes_every_key_of_every_schedule() {
+    for (text, variant) in all_full()[FULL.len()..].iter().zip(keys::SCHEDULE.variants) {
+        let written = right(text).to_toml();
+        let (_, schedule) = written.split_once("\n[schedule]\n").unwrap();
+        for key in keys::SCHEDULE.common.iter().chain(variant.keys) {
+            let line = format!("{} = ", key.name);
+            assert!(
+                schedule.starts_with(&line) || schedule.contains(&format!("\n{line}")),
+                "{line}\n{written}"
+            );
+        }
+    }
+}
+
+#[test]
 fn defaults_in_the_tables_are_themselves_allowed() {
     let sections = keys::DATA.iter().chain(keys::TRAIN).chain(keys::TOP);
     for key in sections
         .chain(keys::OPTIMIZER.keys())
+        .chain(keys::SCHEDULE.keys())
         .chain(keys::LAYER.keys())
     {
         use keys::Takes;
