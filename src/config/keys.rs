@@ -2,7 +2,7 @@
 //! a description of the format for editors can be made from them.
 
 use super::schedule::{Anneal, MAX_MILESTONES, Unit};
-use super::{Activation, DataSource, Initializer, Split};
+use super::{Activation, DataSource, Initializer, MAX_PARTS, Split};
 
 /// A key of a table.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub enum Takes {
     Bool,
     /// A whole number from the first to the second.
     Int(u64, u64),
+    /// The same, or this word.
+    IntOrWord(u64, u64, &'static str),
     /// The same, or two of them: `[height, width]`.
     Size(u64, u64),
     /// A list of whole numbers from the first to the second, at most as many as the third says.
@@ -138,16 +140,24 @@ impl Choice for Initializer {
     ];
 }
 
-/// The two losses, by name only.
+/// The losses, by name only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LossWord {
     CrossEntropy,
+    BinaryCrossEntropy,
     Mse,
+    Mae,
+    Huber,
 }
 
 impl Choice for LossWord {
-    const ALL: &'static [(&'static str, Self)] =
-        &[("cross_entropy", Self::CrossEntropy), ("mse", Self::Mse)];
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("cross_entropy", Self::CrossEntropy),
+        ("binary_cross_entropy", Self::BinaryCrossEntropy),
+        ("mse", Self::Mse),
+        ("mae", Self::Mae),
+        ("huber", Self::Huber),
+    ];
 }
 
 // Bounds are those of f32, in which the GPU computes: what would round to 0, to 1 or to infinity there is refused here.
@@ -200,6 +210,8 @@ pub static TOP: &[Key] = &[
     key("data", Takes::Table, Required, "what is learned from"),
     key("train", Takes::Table, Rule("all its defaults"), "how long and on what loss"),
     key("optimizer", Takes::Table, Required, "how the weights move"),
+    key("param", Takes::Tables, Rule("all weights alike"), "weights that are trained differently, by their names"),
+    key("average", Takes::Table, Rule("no average"), "weights averaged over steps or epochs: these are validated, tested and saved"),
     key("schedule", Takes::Table, Rule("a constant learning rate"), "how the learning rate moves"),
     key("layer", Takes::Tables, Required, "the network, layer by layer"),
 ];
@@ -220,11 +232,14 @@ pub static DATA: &[Key] = &[
 #[rustfmt::skip]
 pub static TRAIN: &[Key] = &[
     key("batch", Takes::Int(1, 65536), Int(32), "samples per step"),
+    key("accumulate", Takes::Int(1, MAX_PARTS as u64), Int(1), "batches whose gradients are added up for one step, as if they were one"),
+    key("micro_batch", Takes::IntOrWord(1, 65536, "auto"), Rule("the whole batch"), "samples computed at a time, to save memory; auto: as many as fit the adapter"),
     key("epochs", Takes::Int(1, u32::MAX as u64), Rule("1, unless steps is given"), "passes over the training samples"),
-    key("steps", Takes::Int(1, u32::MAX as u64), Rule("as epochs says"), "batches to train on, in place of epochs"),
+    key("steps", Takes::Int(1, u32::MAX as u64), Rule("as epochs says"), "updates of the weights, in place of epochs"),
     key("shuffle", Takes::Bool, Bool(true), "a new order of the samples every epoch"),
-    key("loss", Takes::Choice(words::<LossWord>), Word("cross_entropy"), "what is made small; cross_entropy applies softmax itself"),
+    key("loss", Takes::Choice(words::<LossWord>), Word("cross_entropy"), "what is made small; cross_entropy applies softmax itself, binary_cross_entropy sigmoid"),
     key("label_smoothing", Takes::Float(&BELOW_ONE), Float(0.0), "share of each target spread over all classes, for cross_entropy"),
+    key("huber_delta", Takes::Float(&POSITIVE), Float(1.0), "difference beyond which huber is a straight line"),
 ];
 
 #[rustfmt::skip]
@@ -242,6 +257,8 @@ const BETA1: Key = key("beta1", Takes::Float(&BELOW_ONE), Float(0.9), "memory of
 #[rustfmt::skip]
 const BETA2: Key = key("beta2", Takes::Float(&BELOW_ONE), Float(0.999), "memory of the mean of squared gradients");
 #[rustfmt::skip]
+const MOMENTUM: Key = key("momentum", Takes::Float(&BELOW_ONE), Float(0.0), "share of the last step that is kept");
+#[rustfmt::skip]
 const EPSILON: Key = key("epsilon", Takes::Float(&POSITIVE), Float(1e-8), "added to the root of the second moment");
 
 fn optimizer_kinds() -> Vec<&'static str> {
@@ -257,16 +274,58 @@ fn layer_kinds() -> Vec<&'static str> {
 pub static OPTIMIZER: Family = Family {
     common: &[
         key("kind", Takes::Choice(optimizer_kinds), Required, "which optimizer"),
+        key("clip_norm", Takes::Float(&POSITIVE), Rule("no clipping"), "all gradients together are made at most this long"),
+        key("clip_value", Takes::Float(&POSITIVE), Rule("no clipping"), "each gradient is made at most this large"),
     ],
     variants: &[
         Variant { kind: "sgd", keys: &[
             learning_rate(0.01),
-            key("momentum", Takes::Float(&BELOW_ONE), Float(0.0), "share of the last step that is kept"),
+            MOMENTUM,
             key("nesterov", Takes::Bool, Bool(false), "look ahead along the momentum"),
             weight_decay(0.0),
         ] },
         Variant { kind: "adam", keys: &[learning_rate(0.001), BETA1, BETA2, EPSILON, weight_decay(0.0)] },
         Variant { kind: "adamw", keys: &[learning_rate(0.001), BETA1, BETA2, EPSILON, weight_decay(0.01)] },
+        Variant { kind: "rmsprop", keys: &[
+            learning_rate(0.01),
+            key("alpha", Takes::Float(&BELOW_ONE), Float(0.99), "memory of the mean of squared gradients"),
+            EPSILON,
+            MOMENTUM,
+            key("centered", Takes::Bool, Bool(false), "divide by the standard deviation of the gradients"),
+            weight_decay(0.0),
+        ] },
+        Variant { kind: "lion", keys: &[
+            learning_rate(1e-4),
+            key("beta1", Takes::Float(&BELOW_ONE), Float(0.9), "share of the momentum in the direction"),
+            key("beta2", Takes::Float(&BELOW_ONE), Float(0.99), "memory of the momentum"),
+            weight_decay(0.0),
+        ] },
+    ],
+};
+
+/// `[[param]]`.
+#[rustfmt::skip]
+pub static PARAM: &[Key] = &[
+    key("match", Takes::Text, Required, "names of weights or layers; * stands for any characters, ? for one"),
+    key("lr_scale", Takes::Float(&POSITIVE), Float(1.0), "their learning rate is multiplied by this"),
+    key("decay_scale", Takes::Float(&NOT_NEGATIVE), Float(1.0), "their weight decay is multiplied by this"),
+    key("freeze", Takes::Bool, Bool(false), "they stay as they are"),
+];
+
+fn average_kinds() -> Vec<&'static str> {
+    AVERAGE.variants.iter().map(|v| v.kind).collect()
+}
+
+/// `[average]`.
+#[rustfmt::skip]
+pub static AVERAGE: Family = Family {
+    common: &[key("kind", Takes::Choice(average_kinds), Required, "how the weights are averaged: ema, step by step; swa, over epochs")],
+    variants: &[
+        Variant { kind: "ema", keys: &[key("decay", Takes::Float(&BELOW_ONE), Float(0.999), "how much of the average each step keeps")] },
+        Variant { kind: "swa", keys: &[
+            key("begin", Takes::Int(1, MAX_UNITS), Rule("the first epoch of the last quarter"), "first epoch whose weights count"),
+            key("every", Takes::Int(1, MAX_UNITS), Int(1), "epochs from one to the next"),
+        ] },
     ],
 };
 
@@ -402,6 +461,10 @@ pub(super) fn home(name: &str) -> Option<&'static str> {
         Some("[optimizer]")
     } else if SCHEDULE.keys().any(is) {
         Some("[schedule]")
+    } else if AVERAGE.keys().any(is) {
+        Some("[average]")
+    } else if PARAM.iter().any(is) {
+        Some("a [[param]]")
     } else if LAYER.keys().any(is) {
         Some("a [[layer]]")
     } else {
@@ -416,6 +479,9 @@ impl Takes {
             Self::Text => "text in quotes".to_owned(),
             Self::Bool => "true or false".to_owned(),
             Self::Int(min, max) => format!("a whole number from {min} to {max}"),
+            Self::IntOrWord(min, max, word) => {
+                format!("a whole number from {min} to {max}, or \"{word}\"")
+            }
             Self::Size(min, max) => {
                 format!("a whole number from {min} to {max}, or two of them as [height, width]")
             }

@@ -226,6 +226,22 @@ impl<'s, 'r> Section<'s, 'r> {
         Some(u32::try_from(value).unwrap_or(u32::MAX))
     }
 
+    /// A whole number, or `None` for the word in place of one; if either is given.
+    pub(super) fn int_or_word(&mut self, name: &str) -> Option<Option<u64>> {
+        self.read(name, |node, takes| {
+            let Takes::IntOrWord(min, max, word) = takes else {
+                panic!("`{name}` is no whole number or word in the tables of keys")
+            };
+            match &node.value {
+                Value::Text(text) if text == word => Ok(None),
+                Value::Text(text) if text.parse::<u64>().is_err() => {
+                    Err(Wrong::new(node, "not known", ""))
+                }
+                _ => int(node, min, max).map(Some),
+            }
+        })
+    }
+
     /// A list of whole numbers of 32 bits, if it is given.
     pub(super) fn ints(&mut self, name: &str) -> Option<Vec<u32>> {
         self.read(name, |node, takes| {

@@ -4,8 +4,8 @@ use std::fmt::{Display, Write};
 
 use super::keys::{Choice, LossWord};
 use super::{
-    Activation, Adam, Config, Conv2d, Curve, Data, Dense, Layer, LayerKind, Length, Loss,
-    Optimizer, Pool2d, Schedule, Train,
+    Activation, Config, Conv2d, Curve, Data, Dense, Layer, LayerKind, Length, Loss, MicroBatch,
+    Pool2d, Schedule, Train, average, optimizer, param,
 };
 
 pub(super) fn config(config: &Config) -> String {
@@ -14,18 +14,25 @@ pub(super) fn config(config: &Config) -> String {
     toml.put("seed", config.seed);
     data(&mut toml, &config.data);
     train(&mut toml, &config.train);
-    optimizer(&mut toml, &config.optimizer);
+    optimizer::write(&mut toml, &config.optimizer, config.clip);
     schedule(&mut toml, &config.schedule);
+    if let Some(average) = config.average {
+        average::write(&mut toml, average);
+    }
+    for each in &config.params {
+        param::write(&mut toml, each);
+    }
     for each in &config.layers {
         layer(&mut toml, each);
     }
     toml.0
 }
 
-struct Toml(String);
+/// A text in the making.
+pub(super) struct Toml(String);
 
 impl Toml {
-    fn header(&mut self, header: &str) {
+    pub(super) fn header(&mut self, header: &str) {
         self.line(format_args!("\n{header}"));
     }
 
@@ -33,11 +40,11 @@ impl Toml {
         writeln!(self.0, "{line}").expect("writing to a String cannot fail");
     }
 
-    fn put(&mut self, key: &str, value: impl Display) {
+    pub(super) fn put(&mut self, key: &str, value: impl Display) {
         self.line(format_args!("{key} = {value}"));
     }
 
-    fn text(&mut self, key: &str, value: &str) {
+    pub(super) fn text(&mut self, key: &str, value: &str) {
         self.put(key, toml::Value::from(value));
     }
 
@@ -45,14 +52,14 @@ impl Toml {
         self.text(key, value.word());
     }
 
-    fn if_given(&mut self, key: &str, value: Option<impl Display>) {
+    pub(super) fn if_given(&mut self, key: &str, value: Option<impl Display>) {
         if let Some(value) = value {
             self.put(key, value);
         }
     }
 
     /// The shortest digits that are read as the same number, with a point or an exponent.
-    fn float(&mut self, key: &str, value: f64) {
+    pub(super) fn float(&mut self, key: &str, value: f64) {
         self.line(format_args!("{key} = {value:?}"));
     }
 
@@ -89,6 +96,12 @@ fn data(toml: &mut Toml, data: &Data) {
 fn train(toml: &mut Toml, train: &Train) {
     toml.header("[train]");
     toml.put("batch", train.batch);
+    toml.put("accumulate", train.accumulate);
+    match train.micro_batch {
+        MicroBatch::Whole => {}
+        MicroBatch::Auto => toml.text("micro_batch", "auto"),
+        MicroBatch::Rows(rows) => toml.put("micro_batch", rows),
+    }
     match train.length {
         Length::Epochs(epochs) => toml.put("epochs", epochs),
         Length::Steps(steps) => toml.put("steps", steps),
@@ -99,32 +112,14 @@ fn train(toml: &mut Toml, train: &Train) {
             toml.word("loss", LossWord::CrossEntropy);
             toml.float("label_smoothing", label_smoothing);
         }
+        Loss::BinaryCrossEntropy => toml.word("loss", LossWord::BinaryCrossEntropy),
         Loss::Mse => toml.word("loss", LossWord::Mse),
-    }
-}
-
-fn optimizer(toml: &mut Toml, optimizer: &Optimizer) {
-    toml.header("[optimizer]");
-    match optimizer {
-        Optimizer::Sgd(sgd) => {
-            toml.text("kind", "sgd");
-            toml.float("learning_rate", sgd.learning_rate);
-            toml.float("momentum", sgd.momentum);
-            toml.put("nesterov", sgd.nesterov);
-            toml.float("weight_decay", sgd.weight_decay);
+        Loss::Mae => toml.word("loss", LossWord::Mae),
+        Loss::Huber { delta } => {
+            toml.word("loss", LossWord::Huber);
+            toml.float("huber_delta", delta);
         }
-        Optimizer::Adam(numbers) => adam(toml, "adam", numbers),
-        Optimizer::AdamW(numbers) => adam(toml, "adamw", numbers),
     }
-}
-
-fn adam(toml: &mut Toml, kind: &str, adam: &Adam) {
-    toml.text("kind", kind);
-    toml.float("learning_rate", adam.learning_rate);
-    toml.float("beta1", adam.beta1);
-    toml.float("beta2", adam.beta2);
-    toml.float("epsilon", adam.epsilon);
-    toml.float("weight_decay", adam.weight_decay);
 }
 
 fn schedule(toml: &mut Toml, schedule: &Schedule) {

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::{CONFIG, METRICS, MODEL, SUMMARY, Summary, WEIGHTS, atomic};
+use super::{CONFIG, LAST_WEIGHTS, METRICS, MODEL, SUMMARY, Summary, WEIGHTS, atomic};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::train::{Epoch, Outcome, Scores, Start};
@@ -93,6 +93,9 @@ impl RunFolder {
             .sync_all()
             .map_err(|error| Error::io(&self.path.join(METRICS), "write", error))?;
         atomic::write(&self.path.join(MODEL), &json(&outcome.model))?;
+        if let Some(last) = &outcome.raw_weights {
+            atomic::write(&self.path.join(LAST_WEIGHTS), &last.to_bytes()?)?;
+        }
         atomic::write(&self.path.join(WEIGHTS), &outcome.weights.to_bytes()?)?;
         let (train, validation) = self.last.unzip();
         let summary = Summary::new(start, outcome, train, validation.flatten());
@@ -154,6 +157,7 @@ mod tests {
     use super::*;
     use crate::config;
     use crate::error::Class;
+    use crate::train::Weights;
 
     #[test]
     fn the_second_run_of_a_name_gets_a_number_and_so_does_the_third() {
@@ -235,6 +239,20 @@ mod tests {
         assert_eq!(summary["validation"], serde_json::Value::Null);
         assert_eq!(summary["samples"]["validation"], 144);
         assert_eq!(summary["adapter"]["backend"], "Vulkan");
+    }
+
+    #[test]
+    fn the_weights_of_the_last_step_stand_beside_their_average() {
+        let parent = tempfile::tempdir().unwrap();
+        let run = RunFolder::create(parent.path(), "digits", &shipped());
+        let last = Weights::default();
+        let outcome = Outcome {
+            raw_weights: Some(last.clone()),
+            ..outcome()
+        };
+        run.unwrap().finish(&start(), &outcome).unwrap();
+        let file = parent.path().join("digits").join(LAST_WEIGHTS);
+        assert_eq!(fs::read(file).unwrap(), last.to_bytes().unwrap());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::limits::{Demand, Fitting, binding_limit};
 use super::session::{Evaluator, Session};
 use super::step::{self, Pass, Resident};
 use super::{Model, Scores, Trained, Weights, resident};
-use crate::config::{Config, Loss};
+use crate::config::{Config, MicroBatch};
 use crate::data::{Dataset, image_file};
 use crate::error::{Error, Result};
 use crate::gpu::{Choice, Executor, Gpu, Trust};
@@ -94,8 +94,12 @@ pub fn evaluate(
         ));
     }
     let gpu = Gpu::open(adapter, trust)?;
-    // The scores do not depend on the batch: where the one trained with does not fit, a smaller one is taken.
+    // The weights of a run are what it has averaged. The scores do not depend on the batch: where the one trained with does not
+    // fit, a smaller one is taken.
     let mut config = config.clone();
+    config.average = None;
+    config.train.batch = config.train.rows();
+    config.train.micro_batch = MicroBatch::Whole;
     let plan = loop {
         let plan = Plan::for_target(
             step::evaluation(&network, &config, &data, &pass, true),
@@ -116,7 +120,7 @@ pub fn evaluate(
     demand.check(&gpu, |_| Fitting::default())?;
     let mut session = Session::new(gpu);
     session.write_parameters(&slab)?;
-    if config.train.loss == Loss::Mse {
+    if config.train.loss.is_of_numbers() {
         session.write_identity(model.classes.len())?;
     }
     resident::upload(&session.gpu, &mut session.memory, &dataset)?;

@@ -40,6 +40,8 @@ pub struct Start {
     pub data_bytes: usize,
     /// Samples per step.
     pub batch: usize,
+    /// Samples that are computed at a time; a step adds up the gradients of as many parts as it takes.
+    pub micro_batch: usize,
     /// Steps of the whole training.
     pub steps: u64,
     /// Steps of an epoch.
@@ -108,7 +110,11 @@ pub enum Event {
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// The trained weights in the layout of files (PyTorch's), by name.
+    ///
+    /// Where the configuration asks for it, their average over the steps.
     pub weights: super::weights::Weights,
+    /// The weights of the last step, where `weights` are an average.
+    pub raw_weights: Option<super::weights::Weights>,
     /// What `predict` and `eval` must know beside the configuration and the weights.
     pub model: Model,
     /// Over the test samples, if there are any.

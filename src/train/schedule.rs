@@ -1,8 +1,14 @@
 //! How long a training is, and the learning rate of each of its steps.
 
 use crate::config::{self, Anneal, Config, Curve, Unit};
+use crate::ops::average::Average;
 use crate::ops::schedule::{self, Schedule};
 use crate::ops::state;
+
+const _: () = assert!(
+    config::MAX_MILESTONES <= schedule::MAX_MILESTONES,
+    "what can be written can be computed"
+);
 
 /// How many steps a training has.
 #[derive(Clone, Copy, Debug)]
@@ -14,7 +20,7 @@ pub(super) struct Length {
 impl Length {
     /// Of a training on so many samples.
     pub(super) fn of(config: &Config, samples: usize) -> Self {
-        let per_epoch = samples.div_ceil(config.train.batch) as u64;
+        let per_epoch = samples.div_ceil(config.train.samples_per_update()) as u64;
         let total = match config.train.length {
             config::Length::Epochs(epochs) => u64::from(epochs) * per_epoch,
             config::Length::Steps(steps) => u64::from(steps),
@@ -30,6 +36,23 @@ pub fn initial(config: &Config) -> [f32; state::SCHEDULE] {
     schedule[state::BASE] = config.optimizer.learning_rate() as f32;
     schedule[state::LEARNING_RATE] = schedule[state::BASE];
     schedule
+}
+
+/// What averages the parameters, if anything does.
+pub(super) fn average(config: &Config, length: Length) -> Option<Average> {
+    let small = |steps: u64| u32::try_from(steps).unwrap_or(u32::MAX);
+    config.average.map(|average| match average {
+        config::Average::Ema { decay } => Average::Moving { decay },
+        config::Average::Swa { begin, every } => {
+            let epochs = length.total.div_ceil(length.per_epoch);
+            let begin = begin.map_or(epochs * 3 / 4 + 1, u64::from);
+            Average::Equal {
+                // The last update of that epoch, from 0.
+                begin: small(begin * length.per_epoch - 1),
+                every: small(length.per_epoch * u64::from(every)).max(1),
+            }
+        }
+    })
 }
 
 /// What sets the learning rate of every step; nothing where it is always the same.

@@ -21,10 +21,12 @@ out_features = 10
 ";
 
 /// A file with every key that goes together, for each optimizer.
-const FULL: [&str; 3] = [
-    "kind = \"sgd\"\nlearning_rate = 0.1\nmomentum = 0.9\nnesterov = true\nweight_decay = 1e-4",
+const FULL: [&str; 5] = [
+    "kind = \"sgd\"\nlearning_rate = 0.1\nmomentum = 0.9\nnesterov = true\nweight_decay = 1e-4\nclip_norm = 2.5",
     "kind = \"adam\"\nlearning_rate = 0.1\nbeta1 = 0.8\nbeta2 = 0.9\nepsilon = 1e-7\nweight_decay = 0.1",
     "kind = \"adamw\"\nlearning_rate = 0.1\nbeta1 = 0.8\nbeta2 = 0.9\nepsilon = 1e-7\nweight_decay = 0.1",
+    "kind = \"rmsprop\"\nlearning_rate = 0.1\nalpha = 0.8\nepsilon = 1e-7\nmomentum = 0.5\ncentered = true\nweight_decay = 0.1",
+    "kind = \"lion\"\nlearning_rate = 0.1\nbeta1 = 0.8\nbeta2 = 0.9\nweight_decay = 0.1\nclip_value = 0.25",
 ];
 
 /// The keys of every schedule, for a learning rate of 0.01 and above.
@@ -62,12 +64,25 @@ mean = [0.1, 0.2, 0.3]
 std = 0.5
 [train]
 batch = 16
+accumulate = 2
+micro_batch = 8
 epochs = 3
 shuffle = false
 loss = \"cross_entropy\"
 label_smoothing = 0.1
 [optimizer]
 {optimizer}
+[average]
+kind = \"swa\"
+begin = 3
+every = 2
+[[param]]
+match = \"stem\"
+lr_scale = 0.5
+decay_scale = 0.0
+[[param]]
+match = \"dense?.*\"
+freeze = true
 [[layer]]
 kind = \"conv2d\"
 name = \"stem\"
