@@ -3,7 +3,7 @@
 use anygrad::config;
 use anygrad::data::{Dataset, Parts, Samples};
 use anygrad::gpu::{Choice, Trust};
-use anygrad::train::{Event, Request, train_on};
+use anygrad::train::{Event, Request, Tune, train_on};
 
 use crate::common;
 
@@ -36,6 +36,7 @@ fn learning_rates(schedule: &str, steps: usize) -> Vec<f64> {
         init: None,
         adapter: Choice::from(choice.as_str()),
         trust: Trust::Trusted,
+        tune: Tune::Off,
     };
     let mut rates = Vec::new();
     let mut observe = |event: &Event| {
