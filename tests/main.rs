@@ -14,6 +14,10 @@ mod gradients;
 mod kernels;
 // Who may use whom, and what stays out of where.
 mod layering;
+// A hundred steps of every optimiser against PyTorch.
+mod optimizers;
+// The learning rate of every step against PyTorch.
+mod schedules;
 // Shaders, ops and references belong together, file by file and tensor by tensor.
 mod shaders;
 // Whole trainings: against the references, against themselves, and what they cost the host.

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::{CONFIG, METRICS, MODEL, SUMMARY, Summary, WEIGHTS, atomic};
+use super::{CONFIG, LAST_WEIGHTS, METRICS, MODEL, SUMMARY, Summary, WEIGHTS, atomic};
 use crate::config::{Config, Task};
 use crate::error::{Error, Result};
 use crate::train::{Epoch, Outcome, Scores, Start};
@@ -19,7 +19,7 @@ fn columns(task: Task) -> String {
         Task::Regression => "rmse",
     };
     format!(
-        "epoch,step,train_loss,train_{metric},validation_loss,validation_{metric},samples_per_second,seconds"
+        "epoch,step,train_loss,train_{metric},validation_loss,validation_{metric},learning_rate,samples_per_second,seconds"
     )
 }
 
@@ -104,6 +104,9 @@ impl RunFolder {
             .sync_all()
             .map_err(|error| Error::io(&self.path.join(METRICS), "write", error))?;
         atomic::write(&self.path.join(MODEL), &json(&outcome.model))?;
+        if let Some(last) = &outcome.raw_weights {
+            atomic::write(&self.path.join(LAST_WEIGHTS), &last.to_bytes()?)?;
+        }
         atomic::write(&self.path.join(WEIGHTS), &outcome.weights.to_bytes()?)?;
         let (train, validation) = self.last.unzip();
         let summary = Summary::new(start, outcome, train, validation.flatten());
@@ -140,13 +143,14 @@ fn claim(parent: &Path, name: &str) -> Result<PathBuf> {
 fn csv_line(epoch: &Epoch) -> String {
     let optional = |score: Option<f64>| score.map(|x| x.to_string()).unwrap_or_default();
     format!(
-        "{},{},{},{},{},{},{},{}\n",
+        "{},{},{},{},{},{},{},{},{}\n",
         epoch.epoch,
         epoch.step,
         epoch.train.loss,
         epoch.train.metric.value(),
         optional(epoch.validation.map(|v| v.loss)),
         optional(epoch.validation.map(|v| v.metric.value())),
+        epoch.learning_rate,
         epoch.samples_per_second,
         epoch.seconds,
     )
@@ -164,7 +168,7 @@ mod tests {
     use super::*;
     use crate::config;
     use crate::error::Class;
-    use crate::train::Metric;
+    use crate::train::{Metric, Weights};
 
     #[test]
     fn the_second_run_of_a_name_gets_a_number_and_so_does_the_third() {
@@ -212,14 +216,17 @@ mod tests {
         let columns = columns(Task::Classification);
         assert_eq!(text(), format!("{columns}\n"));
         run.epoch(&epoch(1, None)).unwrap();
-        assert_eq!(text(), format!("{columns}\n1,41,0.5,0.875,,,12345.5,1.5\n"));
+        assert_eq!(
+            text(),
+            format!("{columns}\n1,41,0.5,0.875,,,0.01,12345.5,1.5\n")
+        );
         let scores = Scores {
             loss: 0.25,
             metric: Metric::Accuracy(0.9375),
         };
         run.epoch(&epoch(2, Some(scores))).unwrap();
         assert!(
-            text().ends_with("\n2,82,0.5,0.875,0.25,0.9375,12345.5,1.5\n"),
+            text().ends_with("\n2,82,0.5,0.875,0.25,0.9375,0.01,12345.5,1.5\n"),
             "{}",
             text()
         );
@@ -244,6 +251,20 @@ mod tests {
         assert_eq!(summary["validation"], serde_json::Value::Null);
         assert_eq!(summary["samples"]["validation"], 144);
         assert_eq!(summary["adapter"]["backend"], "Vulkan");
+    }
+
+    #[test]
+    fn the_weights_of_the_last_step_stand_beside_their_average() {
+        let parent = tempfile::tempdir().unwrap();
+        let run = RunFolder::create(parent.path(), "digits", &shipped());
+        let last = Weights::default();
+        let outcome = Outcome {
+            raw_weights: Some(last.clone()),
+            ..outcome()
+        };
+        run.unwrap().finish(&start(), &outcome).unwrap();
+        let file = parent.path().join("digits").join(LAST_WEIGHTS);
+        assert_eq!(fs::read(file).unwrap(), last.to_bytes().unwrap());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! runs/digits/config.toml           every setting, defaults written out
 //!             model.json            classes, sample shape, normalisation
 //!             weights.safetensors   the weights, in PyTorch's layout
+//!             weights-last.safetensors   the weights of the last step, where weights.safetensors are an average
 //!             metrics.csv           a line per epoch, written as it ends
 //!             summary.json          scores and circumstances; written last, so it marks a finished run
 //! ```
@@ -25,6 +26,8 @@ const CONFIG: &str = "config.toml";
 const MODEL: &str = "model.json";
 /// The weights.
 const WEIGHTS: &str = "weights.safetensors";
+/// The weights of the last step, where the others are an average.
+const LAST_WEIGHTS: &str = "weights-last.safetensors";
 /// A line per epoch.
 const METRICS: &str = "metrics.csv";
 /// Scores and circumstances; the mark of a finished run.
@@ -88,6 +91,7 @@ pub(crate) mod fabricated {
             planned_bytes: 2_000_000,
             data_bytes: 115_008,
             batch: 32,
+            micro_batch: 32,
             steps: 820,
             steps_per_epoch: 41,
             kernels: crate::train::Tuning::default(),
@@ -97,6 +101,7 @@ pub(crate) mod fabricated {
     pub(crate) fn outcome() -> Outcome {
         Outcome {
             weights: Weights::default(),
+            raw_weights: None,
             model: Model {
                 classes: vec!["0".to_owned(), "1".to_owned()],
                 sample_shape: [8, 8, 1],
@@ -127,6 +132,7 @@ pub(crate) mod fabricated {
                 metric: Metric::Accuracy(0.875),
             },
             validation,
+            learning_rate: 0.01,
             samples_per_second: 12345.5,
             seconds: 1.5,
         }

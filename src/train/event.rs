@@ -71,6 +71,8 @@ pub struct Start {
     pub data_bytes: usize,
     /// Samples per step.
     pub batch: usize,
+    /// Samples that are computed at a time; a step adds up the gradients of as many parts as it takes.
+    pub micro_batch: usize,
     /// Steps of the whole training.
     pub steps: u64,
     /// Steps of an epoch.
@@ -103,6 +105,8 @@ pub struct Epoch {
     pub train: Scores,
     /// Over the validation samples at the end of the epoch, if there are any.
     pub validation: Option<Scores>,
+    /// The learning rate of the last step.
+    pub learning_rate: f32,
     /// Samples trained per second in this epoch.
     pub samples_per_second: f64,
     /// Seconds since the first step.
@@ -116,6 +120,8 @@ pub struct Steps {
     pub first: u64,
     /// The mean loss over the batch of each step.
     pub losses: Vec<f32>,
+    /// The learning rate of the update of each step.
+    pub learning_rates: Vec<f32>,
 }
 
 /// What a training tells.
@@ -142,7 +148,11 @@ pub enum Event {
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// The trained weights in the layout of files (PyTorch's), by name.
+    ///
+    /// Where the configuration asks for it, their average over the steps.
     pub weights: super::weights::Weights,
+    /// The weights of the last step, where `weights` are an average.
+    pub raw_weights: Option<super::weights::Weights>,
     /// What `predict` and `eval` must know beside the configuration and the weights.
     pub model: Model,
     /// Over the test samples, if there are any.

@@ -9,6 +9,7 @@ mod limits;
 mod predict;
 mod resident;
 mod run;
+pub mod schedule;
 mod session;
 pub mod step;
 mod trainer;

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::event::{Epoch, Event, Progress, Scores, Steps};
+use super::schedule::Length;
 use super::session::{Evaluator, Measured, Pace, Piece, Session, Sums, overflow};
 use super::step::Pass;
-use super::trainer::Length;
 use crate::error::{Error, Result};
 use crate::gpu::Executor;
 
@@ -66,6 +66,8 @@ pub(super) struct Run<'a> {
     /// Seconds that the adapter spent on training steps: since the beginning, and in this epoch.
     busy: [f64; 2],
     sums: Sums,
+    /// Of the last of these steps.
+    learning_rate: f32,
     validation_sums: Sums,
     /// An epoch whose training is measured and whose validation is not yet.
     measured: Option<Epoch>,
@@ -97,6 +99,7 @@ impl<'a> Run<'a> {
             trained: [0.0; 2],
             busy: [0.0; 2],
             sums: Sums::default(),
+            learning_rate: 0.0,
             validation_sums: Sums::default(),
             measured: None,
         }
@@ -210,10 +213,10 @@ impl<'a> Run<'a> {
         measured: Vec<Measured>,
         observe: &mut Observe<'_>,
     ) -> Result<()> {
-        let losses = measured.iter().map(Measured::loss).collect();
         observe(&Event::Steps(Steps {
             first: first + 1,
-            losses,
+            losses: measured.iter().map(Measured::loss).collect(),
+            learning_rates: measured.iter().map(Measured::learning_rate).collect(),
         }))?;
         for (step, measured) in (first..).zip(measured) {
             if !measured.finite() {
@@ -221,6 +224,7 @@ impl<'a> Run<'a> {
             }
             self.sums.add(measured);
             self.trained = (self.trained).map(|samples| samples + f64::from(measured.samples()));
+            self.learning_rate = measured.learning_rate();
             self.arrived = step + 1;
         }
         let epoch = (self.arrived - 1) / self.length.per_epoch + 1;
@@ -241,6 +245,7 @@ impl<'a> Run<'a> {
                 step: self.arrived,
                 train: std::mem::take(&mut self.sums).scores(self.session.measure),
                 validation: None,
+                learning_rate: self.learning_rate,
                 samples_per_second: per_second(self.trained[1], self.busy[1]),
                 seconds: self.began.elapsed().as_secs_f64(),
             });

@@ -112,6 +112,7 @@ pub(super) struct Measured {
     figure: f32,
     samples: f32,
     finite: bool,
+    learning_rate: f32,
 }
 
 impl Measured {
@@ -130,16 +131,23 @@ impl Measured {
         self.samples
     }
 
+    /// The learning rate of its update.
+    pub(super) fn learning_rate(&self) -> f32 {
+        self.learning_rate
+    }
+
     /// Reads the entry of a step from the ring's words.
     pub(super) fn of_step(words: &[u32], step: u64) -> Self {
         let place = usize::try_from(step % RING as u64).expect("a place in the ring");
         let entry = &words[place * advance::ENTRY..][..advance::ENTRY];
-        let [loss, figure, samples, bad] = [0, 1, 2, 3].map(|i| f32::from_bits(entry[i]));
+        let [loss, figure, samples, bad, learning_rate] =
+            [0, 1, 2, 3, 4].map(|i| f32::from_bits(entry[i]));
         Self {
             loss,
             figure,
             samples,
             finite: bad == 0.0 && loss.is_finite(),
+            learning_rate,
         }
     }
 }

@@ -44,6 +44,13 @@ pub(super) fn start(start: &Start, folder: &str) -> Vec<String> {
         ),
         start.seed
     ));
+    if start.micro_batch < start.batch {
+        lines.push(format!(
+            "each step in {} of at most {}",
+            format::plural(start.batch.div_ceil(start.micro_batch), "part"),
+            format::plural(start.micro_batch, "sample")
+        ));
+    }
     lines.push(format!(
         "peak memory on the adapter: {}, of these {} data",
         format::bytes(start.planned_bytes as u64),

@@ -25,6 +25,7 @@ pub(super) struct Start<'a> {
     planned_bytes: usize,
     data_bytes: usize,
     batch: usize,
+    micro_batch: usize,
     steps: u64,
     steps_per_epoch: u64,
     layers: Vec<Layer<'a>>,
@@ -63,6 +64,7 @@ impl<'a> Start<'a> {
             planned_bytes: start.planned_bytes,
             data_bytes: start.data_bytes,
             batch: start.batch,
+            micro_batch: start.micro_batch,
             steps: start.steps,
             steps_per_epoch: start.steps_per_epoch,
             layers: layers.collect(),
@@ -78,6 +80,7 @@ pub(super) struct Epoch {
     step: u64,
     train: Scores,
     validation: Option<Scores>,
+    learning_rate: f32,
     samples_per_second: f64,
     seconds: f64,
 }
@@ -90,6 +93,7 @@ impl From<&train::Epoch> for Epoch {
             step: epoch.step,
             train: epoch.train,
             validation: epoch.validation,
+            learning_rate: epoch.learning_rate,
             samples_per_second: epoch.samples_per_second,
             seconds: epoch.seconds,
         }
@@ -146,7 +150,7 @@ mod tests {
         let object = serde_json::to_string(&Epoch::from(&fabricated::epoch(1, None))).unwrap();
         assert_eq!(
             object,
-            r#"{"event":"epoch","epoch":1,"step":41,"train":{"loss":0.5,"accuracy":0.875},"validation":null,"samples_per_second":12345.5,"seconds":1.5}"#
+            r#"{"event":"epoch","epoch":1,"step":41,"train":{"loss":0.5,"accuracy":0.875},"validation":null,"learning_rate":0.01,"samples_per_second":12345.5,"seconds":1.5}"#
         );
     }
 
