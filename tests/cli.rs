@@ -10,6 +10,7 @@ use crate::common;
 
 mod failures;
 mod readme;
+mod resume;
 mod runs;
 mod sources;
 

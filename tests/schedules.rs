@@ -3,7 +3,7 @@
 use anygrad::config;
 use anygrad::data::{Dataset, Parts, Samples, Targets};
 use anygrad::gpu::{Choice, Trust};
-use anygrad::train::{Event, Request, Tune, train_on};
+use anygrad::train::{Control, Event, Request, Tune, train_on};
 
 use crate::common;
 
@@ -42,6 +42,7 @@ fn learning_rates(schedule: &str, steps: usize) -> Vec<f64> {
         adapter: Choice::from(choice.as_str()),
         trust: Trust::Trusted,
         tune: Tune::Off,
+        control: Control::default(),
     };
     let mut rates = Vec::new();
     let mut observe = |event: &Event| {

@@ -12,7 +12,7 @@ use anygrad::plan::Plan;
 use anygrad::rng::{Sequence, Stream};
 use anygrad::train::schedule;
 use anygrad::train::step::{self, Pass, Resident, buffers};
-use anygrad::train::{Event, Outcome, Request, Tune, Weights, train, train_on};
+use anygrad::train::{Control, Event, Outcome, Request, Tune, Weights, train, train_on};
 
 use crate::common;
 
@@ -56,7 +56,7 @@ out_features = 4
 "#;
 
 /// The small network under an optimiser and a loss, with batches that do not divide the data.
-fn small(optimizer: &str, train: &str, last: &str) -> Config {
+pub(crate) fn small(optimizer: &str, train: &str, last: &str) -> Config {
     let text = format!(
         "seed = 7\n[data]\nsource = \"digits\"\ndivide_by = 255\nmean = [0.4, 0.5, 0.6]\nstd = 0.3\n\
          [train]\nbatch = 5\nsteps = 12\n{train}\n[optimizer]\n{optimizer}\n{LAYERS}{last}"
@@ -65,7 +65,7 @@ fn small(optimizer: &str, train: &str, last: &str) -> Config {
 }
 
 /// Random pixels and labels: 23 training, 7 validation, 11 test samples.
-fn random_dataset() -> Dataset {
+pub(crate) fn random_dataset() -> Dataset {
     let mut sequence = Sequence::new(3, Stream::Test, 0);
     let mut below = |n| sequence.below(n);
     let bytes = (0..41 * 9 * 7 * 3)
@@ -89,7 +89,7 @@ fn random_dataset() -> Dataset {
     }
 }
 
-fn request(config: Config, trust: Trust) -> Request {
+pub(crate) fn request(config: Config, trust: Trust) -> Request {
     let choice = std::env::var("ANYGRAD_ADAPTER").unwrap_or_default();
     let adapter = Choice::from(choice.as_str());
     Request {
@@ -100,6 +100,7 @@ fn request(config: Config, trust: Trust) -> Request {
         adapter,
         trust,
         tune: Tune::Off,
+        control: Control::default(),
     }
 }
 

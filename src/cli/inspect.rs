@@ -10,7 +10,7 @@ use super::output::Out;
 use super::train;
 use crate::error::Result;
 use crate::plan::{Access, Kernel, Plan};
-use crate::train::{Inspection, Request, Tune, inspect};
+use crate::train::{Control, Inspection, Request, Tune, inspect};
 
 /// Show the layers of a network, its memory and its kernels, without training
 #[derive(Debug, clap::Args)]
@@ -38,6 +38,7 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
     let request = Request {
+        control: Control::default(),
         config: train::network(options.config.as_deref(), &options.sets)?,
         data: options.data.clone(),
         fold: None,

@@ -22,6 +22,7 @@ mod format;
 mod inspect;
 mod output;
 mod predict;
+mod signals;
 mod train;
 mod verify;
 
@@ -46,7 +47,7 @@ Exit codes:
   0  done                      4  no adapter, or trouble with it
   1  a check is not met        5  a file cannot be read or written
   2  usage or configuration    70 a bug of anygrad
-  3  data or a model refused";
+  3  data or a model refused   130, 143  stopped by a signal, to be resumed";
 
 /// Train neural networks on any GPU: one binary, one TOML file, no CUDA, no Python
 #[derive(Debug, Parser)]

@@ -1,9 +1,11 @@
 //! The grammar as data: every key with what it takes, its default and its meaning. The reader checks against these tables and
 //! a description of the format for editors can be made from them.
 
+use super::control::OnNanWord;
 use super::schedule::{Anneal, MAX_MILESTONES, Unit};
 use super::{
-    Activation, Categories, DataSource, Initializer, MAX_PARTS, Missing, Normalize, Split, Task,
+    Activation, Categories, DataSource, Initializer, MAX_PARTS, Missing, Monitored, Normalize,
+    Split, Task,
 };
 
 /// A key of a table.
@@ -218,6 +220,11 @@ static AT_LEAST_ONE: Bounds = Bounds {
     max: 1e18,
     words: "a number of at least 1",
 };
+static BELOW_ONE_NOT_ZERO: Bounds = Bounds {
+    min: 1e-6,
+    max: 1.0,
+    words: "a number above 0 and at most 1",
+};
 static BELOW_ONE: Bounds = Bounds {
     min: 0.0,
     max: 1.0 - f32::EPSILON as f64 / 2.0,
@@ -256,6 +263,8 @@ pub static TOP: &[Key] = &[
     key("param", Takes::Tables, Rule("all weights alike"), "weights that are trained differently, by their names"),
     key("average", Takes::Table, Rule("no average"), "weights averaged over steps or epochs: these are validated, tested and saved"),
     key("schedule", Takes::Table, Rule("a constant learning rate"), "how the learning rate moves"),
+    key("checkpoint", Takes::Table, Rule("all its defaults"), "when the state of the training is written down"),
+    key("early_stopping", Takes::Table, Rule("the training runs to its end"), "ends a training that no longer gets better"),
     key("layer", Takes::Tables, Required, "the network, layer by layer"),
 ];
 
@@ -325,6 +334,26 @@ pub static TRAIN: &[Key] = &[
     key("loss", Takes::Choice(words::<LossWord>), Word("cross_entropy"), "what is made small; cross_entropy applies softmax itself, binary_cross_entropy sigmoid"),
     key("label_smoothing", Takes::Float(&BELOW_ONE), Float(0.0), "share of each target spread over all classes, for cross_entropy"),
     key("huber_delta", Takes::Float(&POSITIVE), Float(1.0), "difference beyond which huber is a straight line"),
+];
+
+/// `[checkpoint]`.
+#[rustfmt::skip]
+pub static CHECKPOINT: &[Key] = &[
+    key("every", Takes::Text, Word("10m"), "how often: a number of steps, epochs, s, m or h, or never"),
+    key("keep", Takes::Int(1, 1_000_000), Int(2), "so many of the newest stay"),
+    key("best", Takes::Choice(words::<Option<Monitored>>), Rule("what early stopping monitors, else none"), "the best epoch by this metric stays, too"),
+    key("on_nan", Takes::Choice(words::<OnNanWord>), Word("stop"), "after a loss that is not a number: stop, or go back to a checkpoint"),
+    key("rollback_factor", Takes::Float(&BELOW_ONE_NOT_ZERO), Float(0.5), "the learning rate is multiplied by this when going back"),
+    key("rollbacks", Takes::Int(1, 1000), Int(3), "going back so often at most"),
+];
+
+/// `[early_stopping]`.
+#[rustfmt::skip]
+pub static EARLY_STOPPING: &[Key] = &[
+    key("monitor", Takes::Choice(words::<Monitored>), Word("validation_loss"), "what is watched from epoch to epoch"),
+    key("patience", Takes::Int(1, u32::MAX as u64), Int(5), "epochs without an improvement after which the training ends"),
+    key("min_delta", Takes::Float(&NOT_NEGATIVE), Float(0.0), "a smaller change is no improvement"),
+    key("restore_best", Takes::Bool, Bool(true), "the result is the best epoch, not the last"),
 ];
 
 #[rustfmt::skip]
@@ -556,6 +585,10 @@ pub(super) fn home(name: &str) -> Option<&'static str> {
         Some("[average]")
     } else if PARAM.iter().any(is) {
         Some("a [[param]]")
+    } else if CHECKPOINT.iter().any(is) {
+        Some("[checkpoint]")
+    } else if EARLY_STOPPING.iter().any(is) {
+        Some("[early_stopping]")
     } else if LAYER.keys().any(is) {
         Some("a [[layer]]")
     } else {

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Diagnostic, Error, Result, SourceErrors};
 
 mod average;
+mod control;
 mod data;
 pub mod keys;
 mod layers;
@@ -75,6 +76,10 @@ pub struct Config {
     pub average: Option<Average>,
     /// `[[param]]`: weights that are trained differently. Of those that match a weight the last one counts.
     pub params: Vec<Param>,
+    /// `[checkpoint]`: when the state of the training is written down.
+    pub checkpoints: Checkpoints,
+    /// `[early_stopping]`: ends a training that no longer gets better; `None`: nothing does.
+    pub early_stopping: Option<EarlyStopping>,
     /// `[[layer]]`, in order: at least one.
     pub layers: Vec<Layer>,
     /// The text all this was read from.
@@ -92,6 +97,8 @@ impl PartialEq for Config {
             && self.schedule == other.schedule
             && self.average == other.average
             && self.params == other.params
+            && self.checkpoints == other.checkpoints
+            && self.early_stopping == other.early_stopping
             && self.layers == other.layers
     }
 }
@@ -449,6 +456,7 @@ pub enum Activation {
 }
 
 pub use average::Average;
+pub use control::{Checkpoints, EarlyStopping, Every, Monitored, OnNan, Rollback};
 pub use optimizer::{Adam, Clip, Lion, Optimizer, RmsProp, Sgd};
 pub use param::{MAX_PARAMS, Param};
 pub use schedule::{Anneal, Curve, MAX_MILESTONES, Schedule, Unit};
@@ -462,6 +470,8 @@ pub fn key_like(word: &str) -> Option<String> {
         ("optimizer.", keys::OPTIMIZER.keys().collect()),
         ("schedule.", keys::SCHEDULE.keys().collect()),
         ("average.", keys::AVERAGE.keys().collect()),
+        ("checkpoint.", keys::CHECKPOINT.iter().collect()),
+        ("early_stopping.", keys::EARLY_STOPPING.iter().collect()),
         ("data.", keys::DATA.iter().collect::<Vec<_>>()),
     ];
     let names = tables.iter().flat_map(|(_, keys)| keys.iter());

@@ -1,5 +1,6 @@
 //! The tables of the file, one function each, and what must hold between their keys.
 
+use super::control;
 use super::keys::{self, Choice, LossWord};
 use super::reader::Section;
 use super::report::{Report, show};
@@ -24,6 +25,8 @@ pub(super) fn config(root: &Table, report: &mut Report<'_>) -> Config {
     let schedule = schedule::schedule(report, root, optimizer.learning_rate());
     let average = average::average(report, root);
     let params = param::params(report, root);
+    let early_stopping = control::early_stopping(report, root);
+    let checkpoints = control::checkpoints(report, root, &end, early_stopping.as_ref());
     let layers = layers::layers(report, root, &end, init);
     layers::refuse_final_activation(report, root, &layers, train.loss);
     Config {
@@ -36,6 +39,8 @@ pub(super) fn config(root: &Table, report: &mut Report<'_>) -> Config {
         schedule,
         average,
         params,
+        checkpoints,
+        early_stopping,
         layers,
         source: Source {
             name: file,

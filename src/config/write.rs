@@ -2,6 +2,7 @@
 
 use std::fmt::{Display, Write};
 
+use super::control;
 use super::keys::{self, Choice, LossWord};
 use super::{
     Activation, ClassWeights, Config, Conv2d, Curve, Data, DataSource, Dense, Layer, LayerKind,
@@ -22,6 +23,11 @@ pub(super) fn config(config: &Config) -> String {
     for each in &config.params {
         param::write(&mut toml, each);
     }
+    control::write(
+        &mut toml,
+        config.checkpoints,
+        config.early_stopping.as_ref(),
+    );
     for each in &config.layers {
         layer(&mut toml, each);
     }
@@ -52,7 +58,7 @@ impl Toml {
         self.put(key, toml::Value::from(values.to_vec()));
     }
 
-    fn word(&mut self, key: &str, value: impl Choice) {
+    pub(super) fn word(&mut self, key: &str, value: impl Choice) {
         self.text(key, value.word());
     }
 

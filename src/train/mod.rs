@@ -2,10 +2,15 @@
 //!
 //! Invariant: nothing here prints; what happens is told as [`Event`]s.
 
+pub mod checkpoint;
+mod control;
+mod diagnose;
 mod evaluate;
 pub mod event;
 mod inspect;
 mod limits;
+mod monitor;
+mod overfit;
 mod predict;
 mod resident;
 mod run;
@@ -22,9 +27,16 @@ use crate::config::Config;
 use crate::data::Fold;
 use crate::gpu::{Choice, Trust};
 
+pub use checkpoint::{Checkpoint, Resume};
+pub use control::{Control, Stop};
 pub use evaluate::{Asked, ClassScores, Evaluation, Measured, ValueScores, evaluate, macro_mean};
-pub use event::{Epoch, Event, Metric, Model, Outcome, Progress, Scores, Start, Steps};
+pub use event::{
+    Ending, Epoch, Event, Metric, Model, Outcome, Progress, Resumed, RolledBack, Scores, Start,
+    Steps,
+};
 pub use inspect::{Inspection, inspect};
+pub use monitor::{Best, MonitorState};
+pub use overfit::{Overfit, overfit};
 pub use predict::{Answer, Place, Prediction, predict};
 pub use trainer::{train, train_on};
 pub use tuning::{Tune, Tuning};
@@ -47,6 +59,8 @@ pub struct Request {
     pub trust: Trust,
     /// Where the choice of kernels comes from.
     pub tune: Tune,
+    /// Where it begins and when it stops.
+    pub control: Control,
 }
 
 /// A trained network, as a run folder holds it.

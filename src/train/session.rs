@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use super::event::{Metric, Scores};
 use super::step::{Pass, RING, buffers};
 use crate::error::{Error, Result};
@@ -153,8 +155,9 @@ impl Measured {
 }
 
 /// Loss and figures, summed up over steps.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Sums {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sums {
     loss: f64,
     /// Right answers.
     correct: f64,
@@ -214,18 +217,11 @@ impl Evaluator {
         })
     }
 
-    /// Submits one pass in pieces of at most `steps_per_submit` batches, each with its metrics on the way back.
-    pub(super) fn submit(
-        &mut self,
-        session: &Session,
-        steps_per_submit: u64,
-    ) -> Result<Vec<Piece>> {
-        let mut pieces = Vec::new();
-        let end = self.done + self.batches;
-        while self.done < end {
-            pieces.push(self.submit_steps(session, steps_per_submit.min(end - self.done))?);
-        }
-        Ok(pieces)
+    /// Submits the next piece of a pass, of at most so many batches, with its metrics on the way back; whether it is the last.
+    pub(super) fn submit(&mut self, session: &Session, steps: u64) -> Result<(Piece, bool)> {
+        let end = (self.done / self.batches + 1) * self.batches;
+        let piece = self.submit_steps(session, steps.min(end - self.done))?;
+        Ok((piece, self.done == end))
     }
 
     fn submit_steps(&mut self, session: &Session, steps: u64) -> Result<Piece> {

@@ -1,19 +1,23 @@
 //! A training from its request to its outcome: data, network, plans, memory, the loop, the test.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
+use super::checkpoint::{self, Circumstances};
+use super::diagnose::Replay;
 use super::event::{Event, Outcome, Start};
 use super::limits::{Demand, Fitting, binding_limit, width_that_fits};
+use super::monitor::Monitor;
 use super::resident::Reading;
-use super::run::Run;
+use super::run::{Ended, Rules, Run, Trouble};
 use super::schedule::{self, Length};
 use super::session::{Evaluator, Session};
 use super::step::{self, Pass, buffers};
-use super::tuning::Tuner;
+use super::tuning::{Tune, Tuner};
 use super::weights::Weights;
 use super::{Request, resident};
-use crate::config::{Config, MAX_PARTS, MicroBatch};
+use crate::config::{Config, MAX_PARTS, MicroBatch, Task};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::{Executor, Gpu, Kernels};
@@ -63,6 +67,7 @@ fn train_from(
             "give data with samples to train on",
         ));
     }
+    let monitor = monitor(config, dataset)?;
     let model = resident::model(config, dataset)?;
     let network = Network::new(config, dataset.sample_shape, model.outputs())?;
     let given = match &request.init {
@@ -76,7 +81,13 @@ fn train_from(
     let limit = binding_limit(&gpu);
     let config = &fitted(&network, config, &data, &passes, &gpu.target(), limit);
     let mut kernels = Kernels::default();
-    let mut tuner = Tuner::new(&gpu, &mut kernels, &request.tune);
+    // Kernels decide the bits: a training goes on with those that it was begun with.
+    let resume = request.control.resume.as_deref();
+    let tune = match resume {
+        Some(resume) => Tune::As(resume.from.circumstances.choices.clone()),
+        None => request.tune.clone(),
+    };
+    let mut tuner = Tuner::new(&gpu, &mut kernels, &tune);
     let plans = Plans::by(&network, config, &data, &passes, &mut |graph| {
         Plan::chosen(graph, &[], &gpu.target(), &mut |graph, node, ways| {
             tuner.choose(graph, node, ways)
@@ -94,7 +105,9 @@ fn train_from(
         width: width_that_fits(config, &network, &data, limit),
     })?;
     let length = Length::of(config, dataset.parts.train.len());
-    observe(&Event::Start(Box::new(Start {
+    let circumstances =
+        Circumstances::new(&gpu.info, dataset, &plans.training, tuning.choices.clone());
+    let mut start = Start {
         name: config.name.clone(),
         adapter: gpu.info.clone(),
         seed: config.seed,
@@ -112,7 +125,14 @@ fn train_from(
         steps: length.total,
         steps_per_epoch: length.per_epoch,
         kernels: tuning,
-    })))?;
+        resumed: None,
+        notes: Vec::new(),
+    };
+    if let Some(resume) = resume {
+        let differences = circumstances.differences(&resume.from.circumstances)?;
+        checkpoint::note(&mut start, &resume.from.host, &differences);
+    }
+    observe(&Event::Start(Box::new(start)))?;
 
     // Not before the adapter can hold them: a network beyond it may be beyond the host, too.
     let slab = given.unwrap_or_else(|| network.initial(config.seed));
@@ -128,6 +148,7 @@ fn train_from(
     let validation = evaluator(&mut session, plans.validation, &passes.validation)?;
     let mut test = evaluator(&mut session, plans.test, &passes.test)?;
     session.rewind(&passes.training)?;
+    let state = checkpoint::state_buffers(&plans.training);
     let executor = Executor::new(
         &session.gpu,
         &mut session.memory,
@@ -136,21 +157,52 @@ fn train_from(
     )?;
     let startup_seconds = begin.elapsed().as_secs_f64();
 
-    let before = (
-        session.gpu.counters.bytes_read(),
-        session.gpu.counters.blocking_waits(),
-    );
+    let bytes_before = session.gpu.counters.bytes_read();
+    let rules = Rules {
+        every: config.checkpoints.every,
+        monitor: monitor.clone(),
+        stop: request.control.stop.clone(),
+        time: request.control.time,
+        on_nan: config.checkpoints.on_nan,
+    };
     let mut run = Run::new(
         &session,
+        &network,
+        circumstances,
         executor,
         passes.training.clone(),
         validation,
         length,
+        rules,
     );
-    run.submit_all(observe)?;
-    let blocking_waits = session.gpu.counters.blocking_waits() - before.1;
-    let train_seconds = run.finish(observe)?;
-    let bytes_read = session.gpu.counters.bytes_read() - before.0;
+    run.keep_beginning()?;
+    if let Some(resume) = resume {
+        resume.from.restore(&session, &network, &state)?;
+        run.go_on(Arc::new(resume.from.clone()), &resume.others);
+    }
+    let done = match run.go(observe)? {
+        Ended::Done(done) => done,
+        Ended::Bad(trouble) => {
+            if trouble.done.is_none() {
+                for name in &state {
+                    let zeros = vec![0; session.memory.bytes(name) / 4];
+                    session.memory.overwrite(&session.gpu, name, &zeros);
+                }
+                session.write_parameters(&slab)?;
+                write_constants(&mut session, &network, config, &data)?;
+            }
+            let graph = step::training(&network, config, &data, &passes.training);
+            return Err(explained(trouble, &mut session, &network, &graph));
+        }
+    };
+    let bytes_read = session.gpu.counters.bytes_read() - bytes_before;
+    let restored = wants_best(config)
+        .then_some(done.best)
+        .flatten()
+        .filter(|best| best.host.step != done.host.step);
+    if let Some(best) = &restored {
+        best.restore(&session, &network, &state)?;
+    }
 
     let test = test.as_mut().map(|test| test.run(&session)).transpose()?;
     let weights = |buffer| {
@@ -172,12 +224,88 @@ fn train_from(
         raw_weights,
         model,
         test,
-        steps: length.total,
+        ending: done.ending,
+        best: monitor.and_then(|monitor| Some((monitor.metric(), done.host.monitor.best?))),
+        restored: restored.is_some(),
+        steps: done.host.step,
         startup_seconds,
-        train_seconds,
+        train_seconds: done.seconds,
         bytes_read,
-        blocking_waits,
+        blocking_waits: done.blocking_waits,
     })
+}
+
+/// What is watched from epoch to epoch, if anything is.
+///
+/// # Errors
+/// If it needs validation samples and there are none.
+fn monitor(config: &Config, dataset: &Dataset) -> Result<Option<Monitor>> {
+    let Some(metric) = config.checkpoints.best else {
+        return Ok(None);
+    };
+    let key = match config.early_stopping {
+        Some(_) => "early_stopping.monitor",
+        None => "checkpoint.best",
+    };
+    if !metric.is_of(config.data.task) {
+        return Err(Error::usage(
+            format!("{key} is {}, which this task does not have", metric.word()),
+            match config.data.task {
+                Task::Classification => "classes have a loss and an accuracy",
+                Task::Regression => "numbers have a loss and an rmse",
+            },
+        ));
+    }
+    if metric.needs_validation() && dataset.parts.validation.is_empty() {
+        return Err(Error::usage(
+            format!(
+                "{key} is {}, but there are no validation samples",
+                metric.word()
+            ),
+            format!(
+                "hold some back, as in --set data.validation=0.1, or watch {} instead",
+                metric.word().replace("validation", "train")
+            ),
+        ));
+    }
+    let early = config.early_stopping.as_ref();
+    Ok(Some(Monitor::new(metric, early)))
+}
+
+/// Whether the result is the best epoch and not the last.
+fn wants_best(config: &Config) -> bool {
+    let early = config.early_stopping.as_ref();
+    early.is_some_and(|early| early.restore_best)
+}
+
+/// The error of a training that came to something that is not a number, with the place where it came up, if that can be found.
+fn explained(trouble: Trouble, session: &mut Session, network: &Network, graph: &Graph) -> Error {
+    let Trouble {
+        error,
+        steps,
+        done,
+        mut executor,
+        pace,
+    } = trouble;
+    let Some([first, last]) = steps else {
+        return error;
+    };
+    let mut replay = Replay {
+        session,
+        network,
+        executor: &mut executor,
+        graph,
+        pace,
+    };
+    match replay.find(done.unwrap_or(0), first, last) {
+        Ok(Some(found)) => Error::new(
+            error.class(),
+            format!("{error}; the first such number came up {found}"),
+            error.help(),
+        ),
+        // The first error is the one to tell.
+        Ok(None) | Err(_) => error,
+    }
 }
 
 /// The slab of a file of weights to begin with.

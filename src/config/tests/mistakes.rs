@@ -541,3 +541,33 @@ fn keys_of_other_sources_are_refused_with_the_source_they_belong_to() {
         assert!(found.contains(what), "{found}");
     }
 }
+
+#[test]
+fn what_steers_a_training_is_checked_like_everything_else() {
+    let with = |tables: &str| mistake(&format!("{tables}{SMALL}"));
+    for wrong in ["10", "0 steps", "soon"] {
+        let found = with(&format!("[checkpoint]\nevery = \"{wrong}\"\n"));
+        assert!(
+            found.starts_with(&format!(
+                "2: `\"{wrong}\"`: `every` must be a number with a unit"
+            )),
+            "{found}"
+        );
+    }
+    let found = with("[early_stopping]\nmonitor = \"val_loss\"\n");
+    assert!(
+        found.contains("did you mean \"validation_loss\"?"),
+        "{found}"
+    );
+    let found = with(
+        "[checkpoint]\nbest = \"train_loss\"\n[early_stopping]\nmonitor = \"validation_accuracy\"\n",
+    );
+    assert!(found.contains("another metric"), "{found}");
+    let found = with("[early_stoping]\npatience = 3\n");
+    assert!(found.contains("did you mean `early_stopping`?"), "{found}");
+    let found = with("[checkpoint]\nevery = \"10m\"\non_nan = \"rollback\"\n");
+    assert!(
+        found.starts_with("2: `\"10m\"`: ") && found.contains("fixed steps"),
+        "{found}"
+    );
+}

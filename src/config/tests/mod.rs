@@ -92,6 +92,18 @@ decay_scale = 0.0
 [[param]]
 match = \"dense?.*\"
 freeze = true
+[checkpoint]
+every = \"3 epochs\"
+keep = 5
+best = \"validation_loss\"
+on_nan = \"rollback\"
+rollback_factor = 0.25
+rollbacks = 5
+[early_stopping]
+monitor = \"validation_loss\"
+patience = 7
+min_delta = 0.001
+restore_best = false
 [[layer]]
 kind = \"conv2d\"
 name = \"stem\"

@@ -147,6 +147,7 @@ fn to_toml_writes_every_key_of_the_tables() {
         all.extend(fixed(keys::DATA).filter(|key| keys::has(DataSource::Idx, key.name)));
         all.extend(fixed(keys::TRAIN).filter(of_other_losses));
         all.extend(keys::PARAM);
+        all.extend(keys::CHECKPOINT.iter().chain(keys::EARLY_STOPPING));
         all.extend(variant.keys);
         all.extend(keys::LAYER.variants.iter().flat_map(|v| v.keys));
         for key in all {
@@ -182,6 +183,8 @@ fn defaults_in_the_tables_are_themselves_allowed() {
         .chain(keys::SCHEDULE.keys())
         .chain(keys::AVERAGE.keys())
         .chain(keys::PARAM)
+        .chain(keys::CHECKPOINT)
+        .chain(keys::EARLY_STOPPING)
         .chain(keys::LAYER.keys())
     {
         use keys::Takes;
@@ -191,6 +194,7 @@ fn defaults_in_the_tables_are_themselves_allowed() {
             }
             (Fallback::Float(d), Takes::Float(b)) => (b.min..=b.max).contains(&d),
             (Fallback::Bool(_), Takes::Bool) => true,
+            (Fallback::Word(d), Takes::Text) => d.parse::<Every>().is_ok(),
             (Fallback::Word(d), Takes::Choice(words)) => words().contains(&d),
             (Fallback::Required | Fallback::Rule(_), _) => true,
             _ => false,
