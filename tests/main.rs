@@ -8,6 +8,8 @@ mod common;
 mod cli;
 // Early stopping, best epoch, time, numbers that are none.
 mod control;
+// What plans do to graphs, over random ones.
+mod fusion;
 // Whole trainings against PyTorch.
 mod golden;
 // Every op's gradient against finite differences, every comparison against sabotage.
