@@ -63,6 +63,15 @@ impl Memory {
         super::readback::read_now(gpu, buffer, 0, *bytes)
     }
 
+    /// Writes 32-bit words to the begin of a buffer that is there.
+    ///
+    /// # Panics
+    /// If there is none of that name, or it is smaller.
+    pub fn overwrite(&self, gpu: &Gpu, name: &str, words: &[u32]) {
+        gpu.queue
+            .write_buffer(self.existing(name), 0, bytemuck::cast_slice(words));
+    }
+
     /// The buffer of a name known to exist.
     pub(super) fn existing(&self, name: &str) -> &wgpu::Buffer {
         &self

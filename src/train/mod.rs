@@ -6,6 +6,7 @@ mod evaluate;
 pub mod event;
 mod inspect;
 mod limits;
+mod plateau;
 mod resident;
 mod run;
 pub mod schedule;

@@ -4,9 +4,11 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::event::{Epoch, Event, Progress, Scores, Steps};
+use super::plateau::{self, PlateauState};
 use super::schedule::Length;
 use super::session::{Evaluator, Measured, Pace, Piece, Session, Sums, overflow};
 use super::step::Pass;
+use crate::config::{Config, Curve, Plateau};
 use crate::error::{Error, Result};
 use crate::gpu::Executor;
 
@@ -71,12 +73,19 @@ pub(super) struct Run<'a> {
     validation_sums: Sums,
     /// An epoch whose training is measured and whose validation is not yet.
     measured: Option<Epoch>,
+    /// What sets the learning rate between epochs, with the one of the configuration.
+    plateau: Option<Plateau>,
+    initial_rate: f64,
+    plateau_state: PlateauState,
+    /// Of the last epoch that is complete, over the validation samples if there are any.
+    last_loss: Option<f64>,
 }
 
 impl<'a> Run<'a> {
     /// Begins a training of so many steps.
     pub(super) fn new(
         session: &'a Session,
+        config: &Config,
         executor: Executor,
         pass: Pass,
         validation: Option<Evaluator>,
@@ -102,6 +111,13 @@ impl<'a> Run<'a> {
             learning_rate: 0.0,
             validation_sums: Sums::default(),
             measured: None,
+            plateau: match config.schedule.curve {
+                Curve::ReduceOnPlateau(plateau) => Some(plateau),
+                _ => None,
+            },
+            initial_rate: config.optimizer.learning_rate(),
+            plateau_state: PlateauState::default(),
+            last_loss: None,
         }
     }
 
@@ -126,6 +142,7 @@ impl<'a> Run<'a> {
             self.submitted += steps;
             if self.submitted == end {
                 self.validate()?;
+                self.settle_plateau(observe)?;
             }
             self.collect(observe)?;
         }
@@ -141,6 +158,21 @@ impl<'a> Run<'a> {
             "a drained adapter has reported everything"
         );
         Ok(self.began.elapsed().as_secs_f64())
+    }
+
+    /// Waits for the losses of the epoch and sets the learning rate of the next one, where it depends on them.
+    fn settle_plateau(&mut self, observe: &mut Observe<'_>) -> Result<()> {
+        let Some(plateau) = self.plateau else {
+            return Ok(());
+        };
+        self.session.gpu.drain()?;
+        self.collect(observe)?;
+        let Some(loss) = self.last_loss.take() else {
+            return Ok(());
+        };
+        let rate = plateau::observe(&plateau, &mut self.plateau_state, self.initial_rate, loss);
+        self.session.set_learning_rate(rate);
+        Ok(())
     }
 
     /// Submits a validation pass over the weights as they are now.
@@ -259,10 +291,13 @@ impl<'a> Run<'a> {
 
     fn epoch_done(&mut self, validation: Option<Scores>, observe: &mut Observe<'_>) -> Result<()> {
         match self.measured.take() {
-            Some(epoch) => observe(&Event::Epoch(Epoch {
-                validation,
-                ..epoch
-            })),
+            Some(epoch) => {
+                self.last_loss = Some(validation.unwrap_or(epoch.train).loss);
+                observe(&Event::Epoch(Epoch {
+                    validation,
+                    ..epoch
+                }))
+            }
             None => Ok(()),
         }
     }

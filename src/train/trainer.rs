@@ -134,6 +134,7 @@ fn train_from(
     );
     let mut run = Run::new(
         &session,
+        config,
         executor,
         passes.training.clone(),
         validation,
