@@ -225,7 +225,7 @@ fn every_optimizer_is_where_pytorch_is_for_100_steps() {
             &golden,
         );
         // Attributes that an op holds in 32 bits differ from PyTorch's in the eighth digit.
-        assert!(truth <= 2e-7, "{name} by the references: {truth:.1e}");
+        assert!(truth <= 1e-6, "{name} by the references: {truth:.1e}");
         if let Some(gpu) = &gpu {
             let error = distance(&on_the_adapter(gpu, op, moments, learning_rate), &golden);
             assert!(error <= 2e-5, "{name} on the adapter: {error:.1e}");

@@ -135,6 +135,29 @@ fn every_schedule_gives_the_learning_rates_of_pytorch_for_150_steps() {
 }
 
 #[test]
+fn a_learning_rate_falls_behind_an_epoch_without_progress_and_the_next_steps_have_it() {
+    if common::gpu(Trust::Trusted).is_none() {
+        return;
+    }
+    // No loss is smaller than another one by 99.9 %.
+    let schedule = "kind = \"reduce_on_plateau\"\npatience = 1\nthreshold = 0.999\nfactor = 0.25\nmin_learning_rate = 0.005\nwarmup = 2";
+    let rates = learning_rates(schedule, 64);
+    let expected = |step: usize| match step {
+        0 => 0.0,
+        1 => 0.1,
+        // The first epoch is the best, two are waited for.
+        2..24 => 0.2,
+        24..40 => 0.05,
+        40..56 => 0.0125,
+        _ => 0.005,
+    };
+    assert_eq!(rates.len(), 64);
+    for (step, rate) in rates.into_iter().enumerate() {
+        assert!((rate - expected(step)).abs() < 1e-7, "step {step}: {rate}");
+    }
+}
+
+#[test]
 fn a_warmup_longer_than_the_training_and_one_from_nothing_are_straight_lines() {
     if common::gpu(Trust::Trusted).is_none() {
         return;

@@ -500,6 +500,13 @@ pub static SCHEDULE: Family = Family {
             key("final_div_factor", Takes::Float(&AT_LEAST_ONE), Float(1e4), "that of the first update over that of the last"),
             key("anneal", Takes::Choice(words::<Anneal>), Word("cos"), "up and down along half a cosine or a straight line"),
         ] },
+        Variant { kind: "reduce_on_plateau", keys: &[
+            key("factor", Takes::Float(&BELOW_ONE), Float(0.1), "the learning rate is multiplied by this when the loss stands still"),
+            key("patience", Takes::Int(0, MAX_UNITS), Int(10), "epochs without an improvement that are waited for"),
+            key("threshold", Takes::Float(&BELOW_ONE), Float(1e-4), "share by which a loss must be smaller to be an improvement"),
+            key("cooldown", Takes::Int(0, MAX_UNITS), Int(0), "epochs behind a change that do not count"),
+            MIN_LEARNING_RATE,
+        ] },
     ],
 };
 

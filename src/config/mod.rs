@@ -459,7 +459,7 @@ pub use average::Average;
 pub use control::{Checkpoints, EarlyStopping, Every, Monitored, OnNan, Rollback};
 pub use optimizer::{Adam, Clip, Lion, Optimizer, RmsProp, Sgd};
 pub use param::{MAX_PARAMS, Param};
-pub use schedule::{Anneal, Curve, MAX_MILESTONES, Schedule, Unit};
+pub use schedule::{Anneal, Curve, MAX_MILESTONES, Plateau, Schedule, Unit};
 pub use sections::unfit_name;
 
 /// The key of the configuration that someone may mean by a word, as `--set` takes it: `train.epochs` for `epoch`.

@@ -91,6 +91,24 @@ pub enum Curve {
         /// `anneal`. Default cosine.
         anneal: Anneal,
     },
+    /// `reduce_on_plateau`: times `factor` when the loss has stood still, decided between epochs.
+    ReduceOnPlateau(Plateau),
+}
+
+/// When a learning rate falls because the loss over the validation samples, or without any that over the training samples, no
+/// longer does. Numbers are those of `torch.optim.lr_scheduler.ReduceLROnPlateau`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Plateau {
+    /// `factor`: the learning rate is multiplied by this, 0 <= f < 1. Default 0.1.
+    pub factor: f64,
+    /// `patience`: epochs without an improvement that are waited for. Default 10.
+    pub patience: u32,
+    /// `threshold`: an improvement is a loss smaller by this share, 0 <= t < 1. Default 0.0001.
+    pub threshold: f64,
+    /// `cooldown`: epochs behind a change that do not count. Default 0.
+    pub cooldown: u32,
+    /// `min_learning_rate`: it does not fall below, at most the learning rate. Default 0.
+    pub min_learning_rate: f64,
 }
 
 /// The most `milestones`.
@@ -162,6 +180,13 @@ pub(super) fn schedule(report: &mut Report<'_>, root: &Table, learning_rate: f64
             final_div_factor: s.float("final_div_factor"),
             anneal: s.choice("anneal").unwrap_or(Anneal::Cos),
         },
+        Some("reduce_on_plateau") => Curve::ReduceOnPlateau(Plateau {
+            factor: s.float("factor"),
+            patience: s.small("patience"),
+            threshold: s.float("threshold"),
+            cooldown: s.small("cooldown"),
+            min_learning_rate: least(&mut s, learning_rate),
+        }),
         Some(kind) => unreachable!("{kind} has keys but is not read"),
     };
     Schedule {

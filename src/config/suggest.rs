@@ -58,6 +58,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("onecyclelr", "one_cycle"),
     ("pool_size", "kernel"),
     ("pool", "max_pool2d"),
+    ("reducelronplateau", "reduce_on_plateau"),
     ("rho", "alpha"),
     ("scale", "divide_by"),
     ("scheduler", "schedule"),

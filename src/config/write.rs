@@ -239,6 +239,14 @@ fn schedule(toml: &mut Toml, schedule: &Schedule) {
             toml.float("final_div_factor", *final_div_factor);
             toml.word("anneal", *anneal);
         }
+        Curve::ReduceOnPlateau(plateau) => {
+            toml.text("kind", "reduce_on_plateau");
+            toml.float("factor", plateau.factor);
+            toml.put("patience", plateau.patience);
+            toml.float("threshold", plateau.threshold);
+            toml.put("cooldown", plateau.cooldown);
+            toml.float("min_learning_rate", plateau.min_learning_rate);
+        }
     }
     toml.put("warmup", schedule.warmup);
     toml.float("warmup_from", schedule.warmup_from);

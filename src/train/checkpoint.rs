@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::event::{Epoch, Resumed, Start};
 use super::monitor::MonitorState;
+use super::plateau::PlateauState;
 use super::session::{Session, Sums};
 use super::step::buffers;
 use super::weights::Weights;
@@ -70,6 +71,8 @@ pub struct HostState {
     pub epochs: Vec<Epoch>,
     /// The best epoch so far, and how long ago it was.
     pub monitor: MonitorState,
+    /// What the learning rate between epochs follows from.
+    pub plateau: PlateauState,
     /// How often the training went back to a good state after a loss that was not a number.
     pub rollbacks: u32,
     /// The step it would go back to.

@@ -11,6 +11,7 @@ mod inspect;
 mod limits;
 mod monitor;
 mod overfit;
+mod plateau;
 mod predict;
 mod resident;
 mod run;

@@ -13,11 +13,12 @@ use super::checkpoint::{Buffer, Checkpoint, Circumstances, HostState, state_buff
 use super::control::Stop;
 use super::event::{Ending, Epoch, Event, Progress, RolledBack, Scores, Steps};
 use super::monitor::Monitor;
+use super::plateau;
 use super::schedule::Length;
 use super::session::{Evaluator, Measured, Pace, Piece, Session, Sums, overflow};
 use super::step::{Pass, buffers};
 use super::weights::Weights;
-use crate::config::{Every, OnNan, Rollback};
+use crate::config::{Every, OnNan, Plateau, Rollback};
 use crate::error::{Class, Error, Result};
 use crate::gpu::{Executor, Readback};
 use crate::nn::Network;
@@ -90,6 +91,8 @@ pub(super) struct Rules {
     pub(super) stop: Stop,
     pub(super) time: Option<Duration>,
     pub(super) on_nan: OnNan,
+    /// What sets the learning rate between epochs, with the one of the configuration.
+    pub(super) plateau: Option<(Plateau, f64)>,
 }
 
 /// A training under way.
@@ -381,10 +384,30 @@ impl<'a> Run<'a> {
                 return Err(self.interrupt(signal, observe));
             }
         }
-        if self.rules.monitor.is_some() {
+        if self.rules.monitor.is_some() || self.rules.plateau.is_some() {
             self.settle(observe)?;
         }
+        self.settle_plateau();
         Ok(())
+    }
+
+    /// Sets the learning rate of the next epoch, where it depends on the loss of the last one.
+    fn settle_plateau(&mut self) {
+        let (Some((plateau, initial)), Some(epoch)) = (self.rules.plateau, self.host.epochs.last())
+        else {
+            return;
+        };
+        if self.bad.is_some() || self.host.plateau.epoch == epoch.epoch {
+            return;
+        }
+        let loss = epoch.validation.unwrap_or(epoch.train).loss;
+        self.host.plateau.epoch = epoch.epoch;
+        let rate = plateau::observe(&plateau, &mut self.host.plateau, initial, loss);
+        let smaller = match self.rules.on_nan {
+            OnNan::Rollback(rollback) => rollback.factor.powf(self.host.rollbacks.into()),
+            OnNan::Stop => 1.0,
+        };
+        self.session.set_learning_rate(rate * smaller);
     }
 
     fn is_tired(&self) -> bool {

@@ -69,7 +69,8 @@ pub(super) fn op(config: &Config, length: Length) -> Option<Schedule> {
     };
     let floor = |least: f64| least / config.optimizer.learning_rate();
     let (unit, curve) = match wanted.curve.clone() {
-        Curve::Constant => (Unit::Step, schedule::Curve::Constant),
+        // What falls on a plateau is what the host has written.
+        Curve::Constant | Curve::ReduceOnPlateau(_) => (Unit::Step, schedule::Curve::Constant),
         Curve::Step { every, gamma, unit } => (unit, schedule::Curve::Step { every, gamma }),
         Curve::MultiStep {
             milestones,

@@ -66,6 +66,17 @@ impl Session {
             .write(&self.gpu, buffers::IDENTITY, bytes, &rows)
     }
 
+    /// Sets the learning rate that a schedule multiplies, from the next step to be submitted on.
+    #[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
+    pub(super) fn set_learning_rate(&self, learning_rate: f64) {
+        let mut schedule = [0; state::SCHEDULE];
+        for word in [state::LEARNING_RATE, state::BASE] {
+            schedule[word] = (learning_rate as f32).to_bits();
+        }
+        self.memory
+            .overwrite(&self.gpu, buffers::SCHEDULE, &schedule);
+    }
+
     /// Sets the counters of a pass to its beginning.
     pub(super) fn rewind(&mut self, pass: &Pass) -> Result<()> {
         self.memory.write(

@@ -17,7 +17,7 @@ use super::step::{self, Pass, buffers};
 use super::tuning::{Tune, Tuner};
 use super::weights::Weights;
 use super::{Request, resident};
-use crate::config::{Config, MAX_PARTS, MicroBatch, Task};
+use crate::config::{Config, Curve, MAX_PARTS, MicroBatch, Task};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::{Executor, Gpu, Kernels};
@@ -164,6 +164,10 @@ fn train_from(
         stop: request.control.stop.clone(),
         time: request.control.time,
         on_nan: config.checkpoints.on_nan,
+        plateau: match config.schedule.curve {
+            Curve::ReduceOnPlateau(plateau) => Some((plateau, config.optimizer.learning_rate())),
+            _ => None,
+        },
     };
     let mut run = Run::new(
         &session,

@@ -208,7 +208,7 @@ fn names_that_no_weight_has_and_nothing_to_train_are_refused() {
         error.contains("conv1.weight, conv1.bias, conv2.weight"),
         "{error}"
     );
-    assert!(error.starts_with("small.toml:12:1:"), "{error}");
+    assert!(error.starts_with("small.toml:14:1:"), "{error}");
     let error = refused("[[param]]\nmatch = \"*\"\nfreeze = true").to_string();
     assert!(error.contains("every weight is frozen"), "{error}");
 }

@@ -30,7 +30,7 @@ const FULL: [&str; 5] = [
 ];
 
 /// The keys of every schedule, for a learning rate of 0.01 and above.
-const SCHEDULES: [&str; 7] = [
+const SCHEDULES: [&str; 8] = [
     "kind = \"constant\"\nwarmup = 5\nwarmup_from = 0.5",
     "kind = \"step\"\nevery = 3\ngamma = 0.5\nunit = \"step\"\nwarmup = 5\nwarmup_from = 0.5",
     "kind = \"multi_step\"\nmilestones = [3, 5, 5]\ngamma = 0.5\nunit = \"step\"\nwarmup = 5\nwarmup_from = 0.5",
@@ -38,6 +38,7 @@ const SCHEDULES: [&str; 7] = [
     "kind = \"cosine\"\nperiod = 7\nmin_learning_rate = 0.01\nunit = \"epoch\"\nwarmup = 5\nwarmup_from = 0.5",
     "kind = \"cosine_restarts\"\nperiod = 7\nmultiply = 3\nmin_learning_rate = 0.01\nunit = \"epoch\"\nwarmup = 5\nwarmup_from = 0.5",
     "kind = \"one_cycle\"\nperiod = 9\npct_start = 0.25\ndiv_factor = 2\nfinal_div_factor = 3\nanneal = \"linear\"\nwarmup = 5\nwarmup_from = 0.5",
+    "kind = \"reduce_on_plateau\"\nfactor = 0.5\npatience = 3\nthreshold = 0.01\ncooldown = 2\nmin_learning_rate = 0.01\nwarmup = 5\nwarmup_from = 0.5",
 ];
 
 /// The full file, once for each optimizer, for each schedule and for each source of data.
