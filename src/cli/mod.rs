@@ -20,6 +20,7 @@ mod diagnostics;
 mod eval;
 mod format;
 mod inspect;
+mod lr_find;
 mod output;
 mod predict;
 mod signals;
@@ -118,6 +119,7 @@ enum Verb {
     Predict(predict::Options),
     Inspect(inspect::Options),
     Data(data::Options),
+    LrFind(lr_find::Options),
     Devices(devices::Options),
     Verify(verify::Options),
 }
@@ -150,6 +152,7 @@ fn work(verb: &Verb, out: &Out) -> Result<()> {
         Verb::Predict(options) => predict::run(options, out),
         Verb::Inspect(options) => inspect::run(options, out),
         Verb::Data(options) => data::run(options, out),
+        Verb::LrFind(options) => lr_find::run(options, out),
         Verb::Devices(options) => devices::run(options, out),
         Verb::Verify(options) => verify::run(options, out),
     }
@@ -170,7 +173,9 @@ fn parse(args: &[OsString], color: ColorMode) -> Result<Cli, clap::Error> {
 
 /// Who writes `train --epochs 3` means a key of the configuration.
 fn with_key_meant(mut error: clap::Error, args: &[OsString]) -> clap::Error {
-    let is_train = args.iter().any(|arg| arg == "train" || arg == "inspect");
+    let is_train = args
+        .iter()
+        .any(|arg| arg == "train" || arg == "inspect" || arg == "lr-find");
     let has_better = error.get(ContextKind::SuggestedArg).is_some();
     if error.kind() != ErrorKind::UnknownArgument || !is_train || has_better {
         return error;

@@ -140,7 +140,7 @@ impl RunFolder {
             found: checkpoints::newest(path),
             init: init.is_file().then_some(init),
             kernels: read_kernels(&path.join(KERNELS))?,
-            is_finished: path.join(SUMMARY).is_file(),
+            is_finished: is_finished(&path.join(SUMMARY)),
         };
         Ok((folder, begun))
     }
@@ -227,6 +227,13 @@ pub struct Begun {
     pub kernels: Tuning,
     /// Whether it came to its end.
     pub is_finished: bool,
+}
+
+/// Whether a summary is that of a training which came to its end, and not only to the end of its time.
+fn is_finished(summary: &Path) -> bool {
+    let bytes = fs::read(summary).unwrap_or_default();
+    let summary: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    summary["ending"].is_string() && summary["ending"] != "time_is_up"
 }
 
 /// Which ways the kernels of a run are computed.

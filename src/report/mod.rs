@@ -16,12 +16,14 @@
 
 mod atomic;
 mod checkpoints;
+mod curve;
 mod disk;
 mod folder;
 mod load;
 mod records;
 
 pub use checkpoints::Found;
+pub use curve::write_curve;
 pub use folder::{Begun, RunFolder};
 pub use load::{kernels, load};
 pub use records::{AdapterRecord, BestRecord, SampleCounts, Summary};

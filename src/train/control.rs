@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::checkpoint::Resume;
+use super::lr_find::Range;
 
 /// How a training is steered from outside. The default: it begins at the beginning and nobody stops it.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +16,8 @@ pub struct Control {
     pub stop: Stop,
     /// Seconds after which the training ends with what it has: after the step under way.
     pub time: Option<Duration>,
+    /// A learning rate for each step, in place of that of the configuration.
+    pub rates: Option<Range>,
 }
 
 /// A request to stop, from another thread or a signal handler: the number of the signal, or 0 while the training shall go on.

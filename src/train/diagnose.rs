@@ -95,7 +95,8 @@ impl Replay<'_> {
         Ok(match node.scope.as_str() {
             "batch" => {
                 let shape = self.graph.shape(output);
-                let row = place / (shape.elements() / shape.rows()).max(1);
+                let samples = shape.dims().first().copied().unwrap_or(1);
+                let row = place / (shape.elements() / samples).max(1);
                 let sample = match node.inputs.get(1) {
                     Some(&indices) if self.graph.tensor(indices).dtype == DType::U32 => {
                         step.read(&self.session.gpu, indices)?.get(row).copied()

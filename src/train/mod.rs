@@ -9,6 +9,7 @@ mod evaluate;
 pub mod event;
 mod inspect;
 mod limits;
+mod lr_find;
 mod monitor;
 mod overfit;
 mod plateau;
@@ -36,6 +37,7 @@ pub use event::{
     Steps,
 };
 pub use inspect::{Inspection, inspect};
+pub use lr_find::{Curve, Point, Range, lr_find};
 pub use monitor::{Best, MonitorState};
 pub use overfit::{Overfit, overfit};
 pub use predict::{Answer, Place, Prediction, predict};

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::checkpoint::{Buffer, Checkpoint, Circumstances, HostState, state_buffers};
 use super::control::Stop;
 use super::event::{Ending, Epoch, Event, Progress, RolledBack, Scores, Steps};
+use super::lr_find::Range;
 use super::monitor::Monitor;
 use super::plateau;
 use super::schedule::Length;
@@ -93,6 +94,7 @@ pub(super) struct Rules {
     pub(super) on_nan: OnNan,
     /// What sets the learning rate between epochs, with the one of the configuration.
     pub(super) plateau: Option<(Plateau, f64)>,
+    pub(super) rates: Option<Range>,
 }
 
 /// A training under way.
@@ -326,7 +328,11 @@ impl<'a> Run<'a> {
         if let Every::Steps(steps) = self.rules.every {
             end = end.min(multiple(u64::from(steps)));
         }
-        let steps = self.pace.steps().min(end - self.submitted);
+        let mut steps = self.pace.steps().min(end - self.submitted);
+        if let Some(rates) = self.rules.rates {
+            self.session.set_learning_rate(rates.rate(self.submitted));
+            steps = 1;
+        }
         let piece = Piece::submit(
             self.session,
             &mut self.executor,
@@ -708,10 +714,16 @@ impl<'a> Run<'a> {
     /// What is needed to find out where something came from that is not a number.
     fn trouble(self, bad: Bad) -> Result<Trouble> {
         self.session.gpu.drain()?;
-        if let (Some(last), OnNan::Rollback(rollback)) = (&self.last, self.rules.on_nan) {
-            self.bring_back(last, self.host.rollbacks, rollback.factor)?;
-        } else if let Some(last) = &self.last {
-            self.bring_back(last, 0, 1.0)?;
+        let from = match self.rules.on_nan {
+            OnNan::Stop => self.last.clone(),
+            OnNan::Rollback(_) => self.anchor.clone(),
+        };
+        if let Some(from) = &from {
+            let (rollbacks, factor) = match self.rules.on_nan {
+                OnNan::Stop => (0, 1.0),
+                OnNan::Rollback(rollback) => (self.host.rollbacks, rollback.factor),
+            };
+            self.bring_back(from, rollbacks, factor)?;
         }
         Ok(Trouble {
             error: self.give_up(bad),
@@ -720,7 +732,7 @@ impl<'a> Run<'a> {
                 Bad::Weights { step, .. } => Some([step.saturating_sub(1); 2]),
                 Bad::Validation => None,
             },
-            done: self.last.map(|last| last.host.step),
+            done: from.map(|from| from.host.step),
             executor: self.executor,
             pace: self.pace.steps(),
         })

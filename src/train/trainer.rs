@@ -130,6 +130,16 @@ fn train_from(
     };
     if let Some(resume) = resume {
         let differences = circumstances.differences(&resume.from.circumstances)?;
+        let done = resume.from.host.step;
+        if done > length.total {
+            return Err(Error::usage(
+                format!(
+                    "the run has done {done} steps already, more than the {} it shall have",
+                    length.total
+                ),
+                "give more train.epochs or train.steps, or leave them as they are",
+            ));
+        }
         checkpoint::note(&mut start, &resume.from.host, &differences);
     }
     observe(&Event::Start(Box::new(start)))?;
@@ -168,6 +178,7 @@ fn train_from(
             Curve::ReduceOnPlateau(plateau) => Some((plateau, config.optimizer.learning_rate())),
             _ => None,
         },
+        rates: request.control.rates,
     };
     let mut run = Run::new(
         &session,

@@ -124,6 +124,7 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
             resume: begin.resume,
             stop: stop.clone(),
             time: options.time,
+            rates: None,
         },
     };
     out.outlive_the_reader();

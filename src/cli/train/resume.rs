@@ -92,15 +92,6 @@ fn configuration(options: &Options, run: &Path, begun: &Begun) -> Result<Config>
             ),
         ));
     }
-    let done = begun.found.resume.as_ref().map_or(0, |r| r.from.host.step);
-    if let Length::Steps(steps) = config.train.length
-        && u64::from(steps) < done
-    {
-        return Err(Error::usage(
-            format!("train.steps = {steps}: the run has done {done} already"),
-            format!("give at least {done}"),
-        ));
-    }
     Ok(config)
 }
 
