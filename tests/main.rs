@@ -6,6 +6,8 @@ mod common;
 
 // The program as its users meet it: streams, exit codes, help.
 mod cli;
+// What plans do to graphs, over random ones.
+mod fusion;
 // Whole trainings against PyTorch.
 mod golden;
 // Every op's gradient against finite differences, every comparison against sabotage.
