@@ -12,9 +12,10 @@ mod failures;
 mod readme;
 mod resume;
 mod runs;
+mod sources;
 
-const VERBS: [&str; 7] = [
-    "train", "eval", "predict", "inspect", "lr-find", "devices", "verify",
+const VERBS: [&str; 8] = [
+    "train", "eval", "predict", "inspect", "data", "lr-find", "devices", "verify",
 ];
 
 /// What the program says in an empty folder.

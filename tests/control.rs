@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anygrad::config::{self, Config, EarlyStopping, Every, Metric, OnNan, Rollback};
+use anygrad::config::{self, Config, EarlyStopping, Every, Monitored, OnNan, Rollback};
 use anygrad::data::{Dataset, Samples};
 use anygrad::error::{Class, Error};
 use anygrad::gpu::Trust;
@@ -66,7 +66,7 @@ const FAST: &str = "kind = \"adam\"\nlearning_rate = 0.02";
 
 fn stopping(patience: u32, restore_best: bool) -> Config {
     let mut config = config(FAST, 200);
-    let monitor = Metric::ValidationLoss;
+    let monitor = Monitored::ValidationLoss;
     config.early_stopping = Some(EarlyStopping {
         monitor,
         patience,
@@ -87,7 +87,7 @@ fn a_training_that_no_longer_gets_better_ends_and_gives_its_best_epoch() {
     let outcome = ran.outcome.unwrap();
     assert_eq!(outcome.ending, Ending::EarlyStopping);
     let (metric, best) = outcome.best.unwrap();
-    assert_eq!(metric, Metric::ValidationLoss);
+    assert_eq!(metric, Monitored::ValidationLoss);
     let losses: Vec<f64> = ran
         .epochs
         .iter()
@@ -162,7 +162,7 @@ fn the_best_epoch_is_kept_whenever_there_is_a_better_one() {
     }
     let dataset = random_dataset();
     let mut config = config(FAST, 12);
-    config.checkpoints.best = Some(Metric::ValidationLoss);
+    config.checkpoints.best = Some(Monitored::ValidationLoss);
     config.checkpoints.every = Every::Never;
     let ran = run(&config, &dataset, None, None);
     let mut lowest = f64::INFINITY;

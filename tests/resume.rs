@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anygrad::config::{self, Config, Every};
-use anygrad::data::Dataset;
+use anygrad::data::{Dataset, Targets};
 use anygrad::error::{Class, Error};
 use anygrad::gpu::Trust;
 use anygrad::graph::{DType, Target};
@@ -209,12 +209,14 @@ fn an_epoch_that_was_stopped_before_its_validation_is_validated_first() {
 
 /// The training plan that [`train_on`] makes for the small network, on an adapter without subgroups.
 fn plan(config: &Config, dataset: &Dataset) -> Plan {
-    let network = Network::new(config, dataset.sample_shape, dataset.classes.len()).unwrap();
+    let network = Network::new(config, dataset.sample_shape, dataset.targets.outputs()).unwrap();
     let resident = Resident {
         samples: dataset.len(),
         sample_shape: dataset.sample_shape,
         dtype: DType::U8,
-        classes: dataset.classes.len(),
+        classes: dataset.targets.outputs(),
+        regression: false,
+        weighted: false,
         normalization: Normalization {
             divide_by: 255.0,
             mean: vec![0.4, 0.5, 0.6],
@@ -302,7 +304,10 @@ fn other_data_is_not_gone_on_with_and_another_driver_is_told() {
     let ran = run(&config, &dataset, None, None);
     let checkpoint = ran.kept[0].as_ref();
     let mut other = dataset.clone();
-    other.labels[3] ^= 1;
+    let Targets::Classes { labels, .. } = &mut other.targets else {
+        panic!("a data set of classes");
+    };
+    labels[3] ^= 1;
     let error = run(&config, &other, Some(from(checkpoint)), None)
         .outcome
         .unwrap_err();

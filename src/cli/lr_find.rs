@@ -74,6 +74,7 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
     let request = Request {
         config: train::network(options.config.as_deref(), &options.sets)?,
         data: options.data.clone(),
+        fold: None,
         init: None,
         adapter: options.device.choice(),
         trust: options.device.trust(),

@@ -14,6 +14,7 @@ use crate::gpu::{Choice, Trust};
 use output::{ColorMode, Out};
 
 mod bugs;
+mod data;
 mod devices;
 mod diagnostics;
 mod eval;
@@ -38,6 +39,7 @@ Examples:
   anygrad eval runs/digits                what it is worth, class by class
   anygrad predict runs/digits image.png   what it says of an image
   anygrad inspect digits --plan           what a training would do, kernel by kernel
+  anygrad data check pictures/            duplicates, leaks, damage: before training
   anygrad verify                          is every kernel right on this GPU?
 
 Networks that come along: digits, mnist-mlp, mnist-cnn
@@ -116,6 +118,7 @@ enum Verb {
     Eval(eval::Options),
     Predict(predict::Options),
     Inspect(inspect::Options),
+    Data(data::Options),
     LrFind(lr_find::Options),
     Devices(devices::Options),
     Verify(verify::Options),
@@ -148,6 +151,7 @@ fn work(verb: &Verb, out: &Out) -> Result<()> {
         Verb::Eval(options) => eval::run(options, out),
         Verb::Predict(options) => predict::run(options, out),
         Verb::Inspect(options) => inspect::run(options, out),
+        Verb::Data(options) => data::run(options, out),
         Verb::LrFind(options) => lr_find::run(options, out),
         Verb::Devices(options) => devices::run(options, out),
         Verb::Verify(options) => verify::run(options, out),

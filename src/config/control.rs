@@ -7,7 +7,7 @@ use super::reader::Section;
 use super::report::Report;
 use super::tree::{Place, Table};
 use super::write::Toml;
-use super::{sections, value};
+use super::{Task, sections, value};
 
 /// `[checkpoint]`: when the state of a training is written down.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,7 +17,7 @@ pub struct Checkpoints {
     /// `keep`: so many of the newest stay. Default 2.
     pub keep: usize,
     /// `best`: the epoch that is the best by this metric is kept, too. Default: what early stopping monitors, else none.
-    pub best: Option<Metric>,
+    pub best: Option<Monitored>,
     /// `on_nan`: what follows a loss or weights that are not numbers. Default `stop`.
     pub on_nan: OnNan,
 }
@@ -80,7 +80,7 @@ pub enum Every {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EarlyStopping {
     /// `monitor`: what is watched. Default `validation_loss`.
-    pub monitor: Metric,
+    pub monitor: Monitored,
     /// `patience`: epochs without an improvement after which it ends. Default 5.
     pub patience: u32,
     /// `min_delta`: a smaller change is no improvement. Default 0.
@@ -91,26 +91,42 @@ pub struct EarlyStopping {
 
 /// What can be watched from epoch to epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Metric {
+pub enum Monitored {
     /// `train_loss`.
     TrainLoss,
-    /// `train_accuracy`.
+    /// `train_accuracy`, of a classification.
     TrainAccuracy,
+    /// `train_rmse`, of a regression.
+    TrainRmse,
     /// `validation_loss`.
     ValidationLoss,
-    /// `validation_accuracy`.
+    /// `validation_accuracy`, of a classification.
     ValidationAccuracy,
+    /// `validation_rmse`, of a regression.
+    ValidationRmse,
 }
 
-impl Metric {
+impl Monitored {
     /// Whether less is better.
     pub fn falls(self) -> bool {
-        matches!(self, Self::TrainLoss | Self::ValidationLoss)
+        !matches!(self, Self::TrainAccuracy | Self::ValidationAccuracy)
     }
 
     /// Whether it needs validation samples.
     pub fn needs_validation(self) -> bool {
-        matches!(self, Self::ValidationLoss | Self::ValidationAccuracy)
+        matches!(
+            self,
+            Self::ValidationLoss | Self::ValidationAccuracy | Self::ValidationRmse
+        )
+    }
+
+    /// Whether the samples of such a task have it.
+    pub fn is_of(self, task: Task) -> bool {
+        match self {
+            Self::TrainLoss | Self::ValidationLoss => true,
+            Self::TrainAccuracy | Self::ValidationAccuracy => task == Task::Classification,
+            Self::TrainRmse | Self::ValidationRmse => task == Task::Regression,
+        }
     }
 
     /// The word for it in a configuration.
@@ -119,22 +135,26 @@ impl Metric {
     }
 }
 
-impl Choice for Metric {
+impl Choice for Monitored {
     const ALL: &'static [(&'static str, Self)] = &[
         ("train_loss", Self::TrainLoss),
         ("train_accuracy", Self::TrainAccuracy),
+        ("train_rmse", Self::TrainRmse),
         ("validation_loss", Self::ValidationLoss),
         ("validation_accuracy", Self::ValidationAccuracy),
+        ("validation_rmse", Self::ValidationRmse),
     ];
 }
 
-impl Choice for Option<Metric> {
+impl Choice for Option<Monitored> {
     const ALL: &'static [(&'static str, Self)] = &[
         ("none", None),
-        ("train_loss", Some(Metric::TrainLoss)),
-        ("train_accuracy", Some(Metric::TrainAccuracy)),
-        ("validation_loss", Some(Metric::ValidationLoss)),
-        ("validation_accuracy", Some(Metric::ValidationAccuracy)),
+        ("train_loss", Some(Monitored::TrainLoss)),
+        ("train_accuracy", Some(Monitored::TrainAccuracy)),
+        ("train_rmse", Some(Monitored::TrainRmse)),
+        ("validation_loss", Some(Monitored::ValidationLoss)),
+        ("validation_accuracy", Some(Monitored::ValidationAccuracy)),
+        ("validation_rmse", Some(Monitored::ValidationRmse)),
     ];
 }
 
@@ -196,7 +216,7 @@ pub(super) fn early_stopping(report: &mut Report<'_>, root: &Table) -> Option<Ea
         keys::EARLY_STOPPING,
     );
     Some(EarlyStopping {
-        monitor: s.choice("monitor").unwrap_or(Metric::ValidationLoss),
+        monitor: s.choice("monitor").unwrap_or(Monitored::ValidationLoss),
         patience: u32::try_from(s.int("patience")).unwrap_or(u32::MAX),
         min_delta: s.float("min_delta"),
         restore_best: s.bool("restore_best"),
@@ -246,7 +266,7 @@ pub(super) fn checkpoints(
     };
     let monitored = early.map(|early| early.monitor);
     let given = s.given("best").is_some();
-    let best = s.choice::<Option<Metric>>("best").unwrap_or(None);
+    let best = s.choice::<Option<Monitored>>("best").unwrap_or(None);
     if given && monitored.is_some() && s.sound("best") && best != monitored {
         s.mistake_at(
             "best",

@@ -350,7 +350,7 @@ mod tests {
     use super::super::disk::faulty::{Fault, Faulty};
     use super::super::fabricated;
     use super::*;
-    use crate::train::{Best, Scores};
+    use crate::train::{Best, Metric, Scores};
 
     fn checkpoint(step: u64, best: Option<u64>) -> Checkpoint {
         let mut checkpoint = fabricated::checkpoint(step);
@@ -381,7 +381,7 @@ mod tests {
             1,
             Some(Scores {
                 loss: 1.0 / 3.0,
-                accuracy: 0.1 + 0.7,
+                metric: Metric::Accuracy(0.1 + 0.7),
             }),
         )];
         written.buffers[0].words = vec![0, 1, 0x7fc0_dead, u32::MAX];

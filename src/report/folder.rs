@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::checkpoints::{self, Found};
 use super::disk::{self, Disk};
-use super::{CONFIG, INIT, KERNELS, LOCK, METRICS, MODEL, SUMMARY, Summary, WEIGHTS, atomic};
-use crate::config::{self, Config};
+use super::{
+    CONFIG, INIT, KERNELS, LAST_WEIGHTS, LOCK, METRICS, MODEL, SUMMARY, Summary, WEIGHTS, atomic,
+};
+use crate::config::{self, Config, Task};
 use crate::error::{Error, Result};
 use crate::train::{Checkpoint, Epoch, Outcome, Scores, Start, Tuning};
 
@@ -15,7 +17,15 @@ use crate::train::{Checkpoint, Epoch, Outcome, Scores, Start, Tuning};
 const MOST_RUNS: u32 = 100_000;
 
 /// The first line of `metrics.csv`.
-const COLUMNS: &str = "epoch,step,train_loss,train_accuracy,validation_loss,validation_accuracy,samples_per_second,seconds";
+fn columns(task: Task) -> String {
+    let metric = match task {
+        Task::Classification => "accuracy",
+        Task::Regression => "rmse",
+    };
+    format!(
+        "epoch,step,train_loss,train_{metric},validation_loss,validation_{metric},learning_rate,samples_per_second,seconds"
+    )
+}
 
 /// The folder of a run, which no other process writes to as long as this lives.
 #[derive(Debug)]
@@ -26,6 +36,7 @@ pub struct RunFolder {
     metrics: File,
     /// How many of the newest checkpoints stay.
     keep: usize,
+    task: Task,
     last: Option<(Scores, Option<Scores>)>,
 }
 
@@ -80,7 +91,8 @@ impl RunFolder {
             atomic::write(&*disk, &path.join(INIT), &bytes)?;
         }
         atomic::write(&*disk, &path.join(KERNELS), &json(kernels))?;
-        let metrics = write_metrics(&*disk, &path, &[])?;
+        let task = config.data.task;
+        let metrics = write_metrics(&*disk, &path, task, &[])?;
         atomic::write(&*disk, &path.join(CONFIG), config.to_toml().as_bytes())?;
         Ok(Self {
             path,
@@ -88,6 +100,7 @@ impl RunFolder {
             _lock: lock,
             metrics,
             keep: config.checkpoints.keep,
+            task,
             last: None,
         })
     }
@@ -118,6 +131,7 @@ impl RunFolder {
             _lock: lock,
             metrics: metrics.map_err(|error| Error::io(&path.join(METRICS), "open", error))?,
             keep: config.checkpoints.keep,
+            task: config.data.task,
             last: None,
         };
         let init = path.join(INIT);
@@ -144,7 +158,7 @@ impl RunFolder {
             }
             _ => {}
         }
-        self.metrics = write_metrics(&*self.disk, &self.path, epochs)?;
+        self.metrics = write_metrics(&*self.disk, &self.path, self.task, epochs)?;
         self.last = epochs.last().map(|epoch| (epoch.train, epoch.validation));
         if let Some(config) = config {
             self.keep = config.checkpoints.keep;
@@ -189,6 +203,9 @@ impl RunFolder {
         let write =
             |name: &str, bytes: &[u8]| atomic::write(&*self.disk, &self.path.join(name), bytes);
         write(MODEL, &json(&outcome.model))?;
+        if let Some(last) = &outcome.raw_weights {
+            write(LAST_WEIGHTS, &last.to_bytes()?)?;
+        }
         write(WEIGHTS, &outcome.weights.to_bytes()?)?;
         let (train, validation) = self.last.unzip();
         let summary = Summary::new(start, outcome, train, validation.flatten());
@@ -268,10 +285,11 @@ fn lock(run: &Path) -> Result<File> {
 }
 
 /// Writes the metrics of these epochs; the file, to add to it.
-fn write_metrics(disk: &dyn Disk, run: &Path, epochs: &[Epoch]) -> Result<File> {
+fn write_metrics(disk: &dyn Disk, run: &Path, task: Task, epochs: &[Epoch]) -> Result<File> {
     let path = run.join(METRICS);
     let lines: String = epochs.iter().map(csv_line).collect();
-    atomic::write(disk, &path, format!("{COLUMNS}\n{lines}").as_bytes())?;
+    let text = format!("{}\n{lines}", columns(task));
+    atomic::write(disk, &path, text.as_bytes())?;
     let file = OpenOptions::new().append(true).open(&path);
     file.map_err(|error| Error::io(&path, "open", error))
 }
@@ -304,13 +322,14 @@ fn claim(disk: &dyn Disk, parent: &Path, name: &str) -> Result<PathBuf> {
 fn csv_line(epoch: &Epoch) -> String {
     let optional = |score: Option<f64>| score.map(|x| x.to_string()).unwrap_or_default();
     format!(
-        "{},{},{},{},{},{},{},{}\n",
+        "{},{},{},{},{},{},{},{},{}\n",
         epoch.epoch,
         epoch.step,
         epoch.train.loss,
-        epoch.train.accuracy,
+        epoch.train.metric.value(),
         optional(epoch.validation.map(|v| v.loss)),
-        optional(epoch.validation.map(|v| v.accuracy)),
+        optional(epoch.validation.map(|v| v.metric.value())),
+        epoch.learning_rate,
         epoch.samples_per_second,
         epoch.seconds,
     )
@@ -328,6 +347,7 @@ mod tests {
     use super::*;
     use crate::config;
     use crate::error::Class;
+    use crate::train::{Metric, Weights};
 
     #[test]
     fn the_second_run_of_a_name_gets_a_number_and_so_does_the_third() {
@@ -385,16 +405,20 @@ mod tests {
         )
         .unwrap();
         let text = || fs::read_to_string(parent.path().join("digits/metrics.csv")).unwrap();
-        assert_eq!(text(), format!("{COLUMNS}\n"));
+        let columns = columns(Task::Classification);
+        assert_eq!(text(), format!("{columns}\n"));
         run.epoch(&epoch(1, None)).unwrap();
-        assert_eq!(text(), format!("{COLUMNS}\n1,41,0.5,0.875,,,12345.5,1.5\n"));
+        assert_eq!(
+            text(),
+            format!("{columns}\n1,41,0.5,0.875,,,0.01,12345.5,1.5\n")
+        );
         let scores = Scores {
             loss: 0.25,
-            accuracy: 0.9375,
+            metric: Metric::Accuracy(0.9375),
         };
         run.epoch(&epoch(2, Some(scores))).unwrap();
         assert!(
-            text().ends_with("\n2,82,0.5,0.875,0.25,0.9375,12345.5,1.5\n"),
+            text().ends_with("\n2,82,0.5,0.875,0.25,0.9375,0.01,12345.5,1.5\n"),
             "{}",
             text()
         );
@@ -429,6 +453,26 @@ mod tests {
         assert_eq!(summary["validation"], serde_json::Value::Null);
         assert_eq!(summary["samples"]["validation"], 144);
         assert_eq!(summary["adapter"]["backend"], "Vulkan");
+    }
+
+    #[test]
+    fn the_weights_of_the_last_step_stand_beside_their_average() {
+        let parent = tempfile::tempdir().unwrap();
+        let run = RunFolder::create(
+            parent.path(),
+            "digits",
+            &shipped(),
+            None,
+            &Tuning::default(),
+        );
+        let last = Weights::default();
+        let outcome = Outcome {
+            raw_weights: Some(last.clone()),
+            ..outcome()
+        };
+        run.unwrap().finish(&start(), &outcome).unwrap();
+        let file = parent.path().join("digits").join(LAST_WEIGHTS);
+        assert_eq!(fs::read(file).unwrap(), last.to_bytes().unwrap());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! runs/digits/config.toml           every setting, defaults written out
 //!             model.json            classes, sample shape, normalisation
 //!             weights.safetensors   the weights, in PyTorch's layout
+//!             weights-last.safetensors   the weights of the last step, where weights.safetensors are an average
 //!             metrics.csv           a line per epoch, written as it ends
 //!             summary.json          scores and circumstances; written last, so it marks a finished run
 //!             checkpoints/step-N/   the whole state after so many steps, to go on from
@@ -33,6 +34,8 @@ const CONFIG: &str = "config.toml";
 const MODEL: &str = "model.json";
 /// The weights.
 const WEIGHTS: &str = "weights.safetensors";
+/// The weights of the last step, where the others are an average.
+const LAST_WEIGHTS: &str = "weights-last.safetensors";
 /// Which ways its kernels are computed.
 const KERNELS: &str = "kernels.json";
 /// The weights it began with, where they were given.
@@ -51,7 +54,7 @@ pub(crate) mod fabricated {
     use crate::gpu::{AdapterInfo, Limits};
     use crate::nn::LayerSummary;
     use crate::train::checkpoint::{Buffer, Circumstances, HostState};
-    use crate::train::{Checkpoint, Ending, Epoch, Model, Outcome, Scores, Start, Weights};
+    use crate::train::{Checkpoint, Ending, Epoch, Metric, Model, Outcome, Scores, Start, Weights};
 
     pub(crate) fn adapter() -> AdapterInfo {
         AdapterInfo {
@@ -86,6 +89,7 @@ pub(crate) mod fabricated {
             samples: [1293, 144, 360],
             sample_shape: [8, 8, 1],
             classes: 2,
+            regression: false,
             layers: [
                 ("conv1", "conv2d 3×3, relu", vec![8, 8, 16], 160),
                 ("flatten1", "flatten", vec![1024], 0),
@@ -102,6 +106,7 @@ pub(crate) mod fabricated {
             planned_bytes: 2_000_000,
             data_bytes: 115_008,
             batch: 32,
+            micro_batch: 32,
             steps: 820,
             steps_per_epoch: 41,
             kernels: crate::train::Tuning::default(),
@@ -113,16 +118,19 @@ pub(crate) mod fabricated {
     pub(crate) fn outcome() -> Outcome {
         Outcome {
             weights: Weights::default(),
+            raw_weights: None,
             model: Model {
                 classes: vec!["0".to_owned(), "1".to_owned()],
                 sample_shape: [8, 8, 1],
                 divide_by: 240.0,
                 mean: vec![0.0],
                 std: vec![1.0],
+                encoding: None,
+                targets: None,
             },
             test: Some(Scores {
                 loss: 0.0625,
-                accuracy: 0.975,
+                metric: Metric::Accuracy(0.975),
             }),
             ending: Ending::Complete,
             best: None,
@@ -168,9 +176,10 @@ pub(crate) mod fabricated {
             step: 41 * number,
             train: Scores {
                 loss: 0.5,
-                accuracy: 0.875,
+                metric: Metric::Accuracy(0.875),
             },
             validation,
+            learning_rate: 0.01,
             samples_per_second: 12345.5,
             seconds: 1.5,
         }

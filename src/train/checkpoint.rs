@@ -10,21 +10,25 @@ use sha2::{Digest as _, Sha256};
 
 use super::event::{Epoch, Resumed, Start};
 use super::monitor::MonitorState;
+use super::plateau::PlateauState;
 use super::session::{Session, Sums};
 use super::step::buffers;
 use super::weights::Weights;
-use crate::data::{Dataset, Samples};
+use crate::data::{Dataset, Samples, Targets};
 use crate::error::{Error, Result};
 use crate::gpu::AdapterInfo;
 use crate::nn::Network;
 use crate::plan::Plan;
 
 /// What the step reads and nothing changes: it is made anew from the configuration and the data.
-const CONSTANTS: [&str; 4] = [
+const CONSTANTS: [&str; 7] = [
     buffers::SAMPLES,
     buffers::LABELS,
+    buffers::TARGETS,
+    buffers::WEIGHTS,
     buffers::ONES,
     buffers::IDENTITY,
+    buffers::GROUPS,
 ];
 
 /// The state of a training after some step.
@@ -59,12 +63,16 @@ pub struct HostState {
     pub seconds: f64,
     /// What was measured in the epoch under way.
     pub sums: Sums,
+    /// The learning rate of the last step.
+    pub learning_rate: f32,
     /// An epoch whose training is measured and whose validation is not.
     pub measured: Option<Epoch>,
     /// The epochs that are complete.
     pub epochs: Vec<Epoch>,
     /// The best epoch so far, and how long ago it was.
     pub monitor: MonitorState,
+    /// What the learning rate between epochs follows from.
+    pub plateau: PlateauState,
     /// How often the training went back to a good state after a loss that was not a number.
     pub rollbacks: u32,
     /// The step it would go back to.
@@ -166,12 +174,19 @@ impl Circumstances {
 fn fingerprint(dataset: &Dataset) -> String {
     let mut hash = Sha256::new();
     let parts = &dataset.parts;
+    let (Targets::Classes { names, .. } | Targets::Values { names, .. }) = &dataset.targets;
     let described = format!(
-        "{:?} {:?} {:?} {:?} {:?}\n",
-        dataset.sample_shape, dataset.classes, parts.train, parts.validation, parts.test
+        "{:?} {names:?} {:?} {:?} {:?}\n",
+        dataset.sample_shape, parts.train, parts.validation, parts.test
     );
     hash.update(described.as_bytes());
-    hash.update(bytemuck::cast_slice::<u32, u8>(&dataset.labels));
+    match &dataset.targets {
+        Targets::Classes { labels, .. } => hash.update(bytemuck::cast_slice::<u32, u8>(labels)),
+        Targets::Values { values, .. } => hash.update(bytemuck::cast_slice::<f32, u8>(values)),
+    }
+    if let Some(weights) = &dataset.weights {
+        hash.update(bytemuck::cast_slice::<f32, u8>(weights));
+    }
     match &dataset.samples {
         Samples::Bytes(bytes) => hash.update(bytes),
         Samples::Floats(floats) => hash.update(bytemuck::cast_slice::<f32, u8>(floats)),

@@ -44,6 +44,7 @@ impl Replay<'_> {
             gpu,
             memory,
             kernels,
+            ..
         } = &mut *self.session;
         let plan = Plan::for_target(self.graph.clone(), &values, &gpu.target());
         // It takes more memory than the training did: without it there is just no answer.

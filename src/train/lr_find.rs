@@ -2,8 +2,9 @@
 //! training whose learning rate grows from step to step, and the loss as a function of it.
 
 use super::event::Event;
+use super::resident::Reading;
 use super::{Request, resident, train_on};
-use crate::config::{Every, Length, OnNan};
+use crate::config::{Every, Length, OnNan, Schedule};
 use crate::error::{Class, Error, Result};
 
 /// From which learning rate to which, in how many steps.
@@ -111,11 +112,17 @@ pub fn lr_find(
 ) -> Result<Curve> {
     let mut request = request.clone();
     let config = &mut request.config;
-    let mut dataset = resident::load(config, request.data.as_deref())?;
+    let reading = Reading {
+        path: request.data.as_deref(),
+        ..Reading::default()
+    };
+    let mut progress = |done, total| observe(&Event::Reading { done, total });
+    let mut dataset = resident::load(config, &reading, &mut progress)?;
     let parts = &mut dataset.parts;
     parts.validation = parts.train.end..parts.train.end;
     parts.test = parts.train.end..parts.train.end;
     config.train.length = Length::Steps(range.steps);
+    config.schedule = Schedule::default();
     config.early_stopping = None;
     config.checkpoints.every = Every::Never;
     config.checkpoints.best = None;

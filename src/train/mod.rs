@@ -12,8 +12,11 @@ mod limits;
 mod lr_find;
 mod monitor;
 mod overfit;
+mod plateau;
+mod predict;
 mod resident;
 mod run;
+pub mod schedule;
 mod session;
 pub mod step;
 mod trainer;
@@ -23,18 +26,21 @@ pub mod weights;
 use std::path::PathBuf;
 
 use crate::config::Config;
+use crate::data::Fold;
 use crate::gpu::{Choice, Trust};
 
 pub use checkpoint::{Checkpoint, Resume};
 pub use control::{Control, Stop};
-pub use evaluate::{ClassScores, Evaluation, Prediction, evaluate, predict};
+pub use evaluate::{Asked, ClassScores, Evaluation, Measured, ValueScores, evaluate, macro_mean};
 pub use event::{
-    Ending, Epoch, Event, Model, Outcome, Progress, Resumed, RolledBack, Scores, Start, Steps,
+    Ending, Epoch, Event, Metric, Model, Outcome, Progress, Resumed, RolledBack, Scores, Start,
+    Steps,
 };
 pub use inspect::{Inspection, inspect};
 pub use lr_find::{Curve, Point, Range, lr_find};
 pub use monitor::{Best, MonitorState};
 pub use overfit::{Overfit, overfit};
+pub use predict::{Answer, Place, Prediction, predict};
 pub use trainer::{train, train_on};
 pub use tuning::{Tune, Tuning};
 pub use weights::Weights;
@@ -46,6 +52,8 @@ pub struct Request {
     pub config: Config,
     /// Where the data is, if not where the configuration says.
     pub data: Option<PathBuf>,
+    /// One of several equal parts of the training samples is held out in place of `data.validation`.
+    pub fold: Option<Fold>,
     /// A safetensors file to start from.
     pub init: Option<PathBuf>,
     /// The adapter.

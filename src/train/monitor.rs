@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::event::Epoch;
-use crate::config::{EarlyStopping, Metric};
+use super::event::{Epoch, Metric};
+use crate::config::{EarlyStopping, Monitored};
 
 /// The best epoch so far, and how long ago it was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -30,14 +30,14 @@ pub struct Best {
 /// Watches one metric, epoch by epoch.
 #[derive(Clone, Debug)]
 pub(super) struct Monitor {
-    metric: Metric,
+    metric: Monitored,
     min_delta: f64,
     patience: Option<u32>,
 }
 
 impl Monitor {
     /// One that keeps the best epoch of a metric, and stops if `early` is given.
-    pub(super) fn new(metric: Metric, early: Option<&EarlyStopping>) -> Self {
+    pub(super) fn new(metric: Monitored, early: Option<&EarlyStopping>) -> Self {
         Self {
             metric,
             min_delta: early.map_or(0.0, |early| early.min_delta),
@@ -46,7 +46,7 @@ impl Monitor {
     }
 
     /// What is watched.
-    pub(super) fn metric(&self) -> Metric {
+    pub(super) fn metric(&self) -> Monitored {
         self.metric
     }
 
@@ -80,14 +80,19 @@ impl Monitor {
     }
 }
 
-impl Metric {
+impl Monitored {
     /// What an epoch has of it.
     fn of(self, epoch: &Epoch) -> Option<f64> {
-        match self {
-            Self::TrainLoss => Some(epoch.train.loss),
-            Self::TrainAccuracy => Some(epoch.train.accuracy),
-            Self::ValidationLoss => epoch.validation.map(|scores| scores.loss),
-            Self::ValidationAccuracy => epoch.validation.map(|scores| scores.accuracy),
+        let scores = if self.needs_validation() {
+            epoch.validation?
+        } else {
+            epoch.train
+        };
+        match (self, scores.metric) {
+            (Self::TrainLoss | Self::ValidationLoss, _) => Some(scores.loss),
+            (Self::TrainAccuracy | Self::ValidationAccuracy, Metric::Accuracy(value))
+            | (Self::TrainRmse | Self::ValidationRmse, Metric::Rmse(value)) => Some(value),
+            _ => None,
         }
     }
 }
@@ -103,16 +108,20 @@ mod tests {
             step: 10 * number,
             train: Scores {
                 loss: 0.0,
-                accuracy: 0.0,
+                metric: Metric::Accuracy(0.0),
             },
-            validation: Some(Scores { loss, accuracy }),
+            validation: Some(Scores {
+                loss,
+                metric: Metric::Accuracy(accuracy),
+            }),
+            learning_rate: 0.01,
             samples_per_second: 1.0,
             seconds: 1.0,
         }
     }
 
     /// The epoch after which it stops, and the best.
-    fn run(metric: Metric, patience: u32, min_delta: f64, values: &[f64]) -> (Option<u64>, u64) {
+    fn run(metric: Monitored, patience: u32, min_delta: f64, values: &[f64]) -> (Option<u64>, u64) {
         let early = EarlyStopping {
             monitor: metric,
             patience,
@@ -133,11 +142,17 @@ mod tests {
     #[test]
     fn a_loss_is_better_when_it_falls_and_an_accuracy_when_it_rises() {
         let values = [0.5, 0.4, 0.6, 0.7, 0.3];
-        assert_eq!(run(Metric::ValidationLoss, 3, 0.0, &values), (None, 5));
-        assert_eq!(run(Metric::ValidationLoss, 2, 0.0, &values), (Some(4), 2));
-        assert_eq!(run(Metric::ValidationAccuracy, 2, 0.0, &values), (None, 4));
+        assert_eq!(run(Monitored::ValidationLoss, 3, 0.0, &values), (None, 5));
         assert_eq!(
-            run(Metric::ValidationAccuracy, 1, 0.0, &values),
+            run(Monitored::ValidationLoss, 2, 0.0, &values),
+            (Some(4), 2)
+        );
+        assert_eq!(
+            run(Monitored::ValidationAccuracy, 2, 0.0, &values),
+            (None, 4)
+        );
+        assert_eq!(
+            run(Monitored::ValidationAccuracy, 1, 0.0, &values),
             (Some(2), 1)
         );
     }
@@ -145,14 +160,17 @@ mod tests {
     #[test]
     fn less_than_the_smallest_change_is_no_improvement() {
         let values = [1.0, 0.95, 0.91, 0.86];
-        assert_eq!(run(Metric::ValidationLoss, 3, 0.1, &values), (None, 4));
-        assert_eq!(run(Metric::ValidationLoss, 2, 0.1, &values), (Some(3), 1));
+        assert_eq!(run(Monitored::ValidationLoss, 3, 0.1, &values), (None, 4));
+        assert_eq!(
+            run(Monitored::ValidationLoss, 2, 0.1, &values),
+            (Some(3), 1)
+        );
     }
 
     #[test]
     fn an_equal_value_is_no_improvement() {
         assert_eq!(
-            run(Metric::ValidationLoss, 2, 0.0, &[0.5, 0.5, 0.5]),
+            run(Monitored::ValidationLoss, 2, 0.0, &[0.5, 0.5, 0.5]),
             (Some(3), 1)
         );
     }

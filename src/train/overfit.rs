@@ -1,6 +1,7 @@
 //! Training on one batch alone: a network that cannot learn that by heart has a mistake in it, or in its numbers.
 
 use super::event::Event;
+use super::resident::Reading;
 use super::{Request, resident, train_on};
 use crate::config::{Every, Length, Loss};
 use crate::error::Result;
@@ -37,7 +38,13 @@ pub fn overfit(
 ) -> Result<Overfit> {
     let mut request = request.clone();
     let config = &mut request.config;
-    let mut dataset = resident::load(config, request.data.as_deref())?;
+    let reading = Reading {
+        path: request.data.as_deref(),
+        fold: request.fold,
+        ..Reading::default()
+    };
+    let mut progress = |done, total| observe(&Event::Reading { done, total });
+    let mut dataset = resident::load(config, &reading, &mut progress)?;
     let parts = &mut dataset.parts;
     parts.train.end = parts.train.end.min(parts.train.start + config.train.batch);
     parts.validation = parts.train.end..parts.train.end;

@@ -17,14 +17,14 @@ use super::control::Stop;
 use super::event::{Ending, Event};
 use super::lr_find::Range;
 use super::monitor::Monitor;
+use super::plateau;
+use super::schedule::Length;
 use super::session::{Evaluator, Pace, Piece, Session, Sums};
-use super::step::{Pass, buffers};
-use super::trainer::Length;
-use crate::config::{Every, OnNan};
+use super::step::Pass;
+use crate::config::{Every, OnNan, Plateau};
 use crate::error::{Class, Error, Result};
 use crate::gpu::{Executor, Readback};
 use crate::nn::Network;
-use crate::ops::state;
 
 /// Progress is told at most this often.
 const PROGRESS: Duration = Duration::from_millis(100);
@@ -93,6 +93,8 @@ pub(super) struct Rules {
     pub(super) stop: Stop,
     pub(super) time: Option<Duration>,
     pub(super) on_nan: OnNan,
+    /// What sets the learning rate between epochs, with the one of the configuration.
+    pub(super) plateau: Option<(Plateau, f64)>,
     pub(super) rates: Option<Range>,
 }
 
@@ -314,7 +316,7 @@ impl<'a> Run<'a> {
         }
         let mut steps = self.pace.steps().min(end - self.submitted);
         if let Some(rates) = self.rules.rates {
-            self.set_learning_rate(rates.rate(self.submitted));
+            self.session.set_learning_rate(rates.rate(self.submitted));
             steps = 1;
         }
         let piece = Piece::submit(
@@ -327,17 +329,6 @@ impl<'a> Run<'a> {
         self.pending.push_back(Awaited::Training(piece));
         self.submitted += steps;
         Ok(())
-    }
-
-    /// Sets the learning rate of the next submission.
-    #[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
-    fn set_learning_rate(&self, rate: f64) {
-        let mut words = [0; state::SCHEDULE];
-        for word in state::BASES {
-            words[word] = (rate as f32).to_bits();
-        }
-        let Session { gpu, memory, .. } = self.session;
-        memory.overwrite(gpu, buffers::SCHEDULE, &words);
     }
 
     /// Asks for the state after the steps submitted so far, if it is to be kept.
@@ -385,10 +376,30 @@ impl<'a> Run<'a> {
                 return Err(self.interrupt(signal, observe));
             }
         }
-        if self.rules.monitor.is_some() {
+        if self.rules.monitor.is_some() || self.rules.plateau.is_some() {
             self.settle(observe)?;
         }
+        self.settle_plateau();
         Ok(())
+    }
+
+    /// Sets the learning rate of the next epoch, where it depends on the loss of the last one.
+    fn settle_plateau(&mut self) {
+        let (Some((plateau, initial)), Some(epoch)) = (self.rules.plateau, self.host.epochs.last())
+        else {
+            return;
+        };
+        if self.bad.is_some() || self.host.plateau.epoch == epoch.epoch {
+            return;
+        }
+        let loss = epoch.validation.unwrap_or(epoch.train).loss;
+        self.host.plateau.epoch = epoch.epoch;
+        let rate = plateau::observe(&plateau, &mut self.host.plateau, initial, loss);
+        let smaller = match self.rules.on_nan {
+            OnNan::Rollback(rollback) => rollback.factor.powf(self.host.rollbacks.into()),
+            OnNan::Stop => 1.0,
+        };
+        self.session.set_learning_rate(rate * smaller);
     }
 
     fn is_tired(&self) -> bool {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::event::Scores;
+use super::event::{Metric, Scores};
 use super::step::{Pass, RING, buffers};
 use crate::error::{Error, Result};
 use crate::gpu::{Executor, Gpu, Kernels, Memory, Readback};
@@ -16,18 +16,33 @@ pub(super) struct Session {
     pub(super) gpu: Gpu,
     pub(super) memory: Memory,
     pub(super) kernels: Kernels,
+    /// What the figures of its steps mean.
+    pub(super) measure: Measure,
+}
+
+/// What the figure beside the loss in the metrics' ring means.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Measure {
+    /// The number of right answers.
+    Accuracy,
+    /// The mean squared error over the batch.
+    Rmse {
+        /// From the root of that to the units of the targets.
+        scale: f64,
+    },
 }
 
 impl Session {
     /// An opened device with nothing on it.
-    pub(super) fn new(gpu: Gpu) -> Self {
-        Self::with(gpu, Kernels::default())
+    pub(super) fn new(gpu: Gpu, measure: Measure) -> Self {
+        Self::with(gpu, Kernels::default(), measure)
     }
 
     /// As [`Session::new`], with kernels that are compiled already.
-    pub(super) fn with(gpu: Gpu, kernels: Kernels) -> Self {
+    pub(super) fn with(gpu: Gpu, kernels: Kernels, measure: Measure) -> Self {
         Self {
             gpu,
+            measure,
             memory: Memory::new(),
             kernels,
         }
@@ -49,6 +64,17 @@ impl Session {
         let bytes = (rows.len() * 4).next_multiple_of(16);
         self.memory
             .write(&self.gpu, buffers::IDENTITY, bytes, &rows)
+    }
+
+    /// Sets the learning rate that a schedule multiplies, from the next step to be submitted on.
+    #[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
+    pub(super) fn set_learning_rate(&self, learning_rate: f64) {
+        let mut schedule = [0; state::SCHEDULE];
+        for word in [state::LEARNING_RATE, state::BASE] {
+            schedule[word] = (learning_rate as f32).to_bits();
+        }
+        self.memory
+            .overwrite(&self.gpu, buffers::SCHEDULE, &schedule);
     }
 
     /// Sets the counters of a pass to its beginning.
@@ -96,9 +122,10 @@ impl Pace {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Measured {
     loss: f32,
-    correct: f32,
+    figure: f32,
     samples: f32,
     finite: bool,
+    learning_rate: f32,
 }
 
 impl Measured {
@@ -117,26 +144,36 @@ impl Measured {
         self.samples
     }
 
+    /// The learning rate of its update.
+    pub(super) fn learning_rate(&self) -> f32 {
+        self.learning_rate
+    }
+
     /// Reads the entry of a step from the ring's words.
     pub(super) fn of_step(words: &[u32], step: u64) -> Self {
         let place = usize::try_from(step % RING as u64).expect("a place in the ring");
         let entry = &words[place * advance::ENTRY..][..advance::ENTRY];
-        let [loss, correct, samples, bad] = [0, 1, 2, 3].map(|i| f32::from_bits(entry[i]));
+        let [loss, figure, samples, bad, learning_rate] =
+            [0, 1, 2, 3, 4].map(|i| f32::from_bits(entry[i]));
         Self {
             loss,
-            correct,
+            figure,
             samples,
             finite: bad == 0.0 && loss.is_finite(),
+            learning_rate,
         }
     }
 }
 
-/// Loss and right answers, summed up over steps.
+/// Loss and figures, summed up over steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sums {
     loss: f64,
+    /// Right answers.
     correct: f64,
+    /// Squared errors.
+    squared: f64,
     samples: f64,
 }
 
@@ -144,16 +181,20 @@ impl Sums {
     /// Adds a step.
     pub(super) fn add(&mut self, step: Measured) {
         self.loss += f64::from(step.loss) * f64::from(step.samples);
-        self.correct += f64::from(step.correct);
+        self.correct += f64::from(step.figure);
+        self.squared += f64::from(step.figure) * f64::from(step.samples);
         self.samples += f64::from(step.samples);
     }
 
     /// Means over the samples so far.
-    pub(super) fn scores(&self) -> Scores {
+    pub(super) fn scores(&self, measure: Measure) -> Scores {
         let samples = self.samples.max(1.0);
         Scores {
             loss: self.loss / samples,
-            accuracy: self.correct / samples,
+            metric: match measure {
+                Measure::Accuracy => Metric::Accuracy(self.correct / samples),
+                Measure::Rmse { scale } => Metric::Rmse((self.squared / samples).sqrt() * scale),
+            },
         }
     }
 }
@@ -217,7 +258,7 @@ impl Evaluator {
             }
             pace.learn(begin.elapsed().as_secs_f64() / steps as f64);
         }
-        Ok(sums.scores())
+        Ok(sums.scores(session.measure))
     }
 }
 

@@ -23,6 +23,9 @@ mod resume;
 /// What to know of a software adapter.
 const SLOW: &str = "a software adapter: it works, but a GPU is much faster (`anygrad devices` lists what there is)";
 
+/// What happens before the first step.
+const PREPARING: &str = "reading the data, planning, compiling the shaders";
+
 /// Without a terminal, an epoch that lasts longer says so this often.
 const EVERY: Duration = Duration::from_secs(10);
 
@@ -112,6 +115,7 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
     let request = Request {
         config: begin.config,
         data: options.data.clone(),
+        fold: None,
         init: begin.init.clone(),
         adapter: options.device.choice(),
         trust: options.device.trust(),
@@ -125,7 +129,7 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
     };
     out.outlive_the_reader();
     signals::catch(&stop)?;
-    out.begin_spinner("reading the data, planning, compiling the shaders");
+    out.begin_spinner(PREPARING);
     let mut session = Session {
         out,
         parent: &options.out,
@@ -284,7 +288,7 @@ fn read(path: &Path, sets: &[String]) -> Result<Config> {
 fn kept(config: &Config, data: Option<&Path>) -> Result<Config> {
     let mut kept = config.clone();
     let path = data.or(config.data.path.as_deref());
-    if let (DataSource::Idx, Some(path)) = (config.data.source, path) {
+    if let (true, Some(path)) = (config.data.source != DataSource::Digits, path) {
         let absolute = std::path::absolute(path).map_err(|e| Error::io(path, "find", e))?;
         kept.data.path = Some(absolute);
     }
@@ -314,6 +318,10 @@ struct Run {
 impl Session<'_> {
     fn observe(&mut self, event: &Event) -> Result<()> {
         match event {
+            Event::Reading { done, total } => {
+                self.reading(*done, *total);
+                Ok(())
+            }
             Event::Start(start) => self.start(start),
             Event::Steps(_) => Ok(()),
             Event::Checkpoint(checkpoint) => self.checkpoint(checkpoint),
@@ -377,6 +385,21 @@ impl Session<'_> {
             .bar(lines::epoch_of(1, lines::epochs(start)), 0, &[]);
         self.pace = Pace::new(Instant::now());
         Ok(())
+    }
+
+    /// How far the reading of the data is; after it, planning and compiling go on under the spinner.
+    fn reading(&self, done: usize, total: usize) {
+        if done == 0 {
+            self.out.end_bar();
+            self.out.begin_bar(total as u64);
+        }
+        if done == total {
+            self.out.end_bar();
+            self.out.begin_spinner(PREPARING);
+        } else {
+            let parts = [format!("{}/{}", format::count(done), format::count(total))];
+            self.out.bar("reading".to_owned(), done as u64, &parts);
+        }
     }
 
     /// A state that cannot be kept is no reason to lose a training: the next one may be.

@@ -20,10 +20,12 @@ pub(super) struct Start<'a> {
     samples: SampleCounts,
     sample_shape: [usize; 3],
     classes: usize,
+    regression: bool,
     parameters: usize,
     planned_bytes: usize,
     data_bytes: usize,
     batch: usize,
+    micro_batch: usize,
     steps: u64,
     steps_per_epoch: u64,
     resumed_from_step: Option<u64>,
@@ -58,10 +60,12 @@ impl<'a> Start<'a> {
             samples: SampleCounts::from(start.samples),
             sample_shape: start.sample_shape,
             classes: start.classes,
+            regression: start.regression,
             parameters: start.parameters,
             planned_bytes: start.planned_bytes,
             data_bytes: start.data_bytes,
             batch: start.batch,
+            micro_batch: start.micro_batch,
             steps: start.steps,
             steps_per_epoch: start.steps_per_epoch,
             resumed_from_step: start.resumed.as_ref().map(|resumed| resumed.step),
@@ -78,6 +82,7 @@ pub(super) struct Epoch {
     step: u64,
     train: Scores,
     validation: Option<Scores>,
+    learning_rate: f32,
     samples_per_second: f64,
     seconds: f64,
 }
@@ -90,6 +95,7 @@ impl From<&train::Epoch> for Epoch {
             step: epoch.step,
             train: epoch.train,
             validation: epoch.validation,
+            learning_rate: epoch.learning_rate,
             samples_per_second: epoch.samples_per_second,
             seconds: epoch.seconds,
         }
@@ -216,7 +222,7 @@ mod tests {
         let object = serde_json::to_string(&Epoch::from(&fabricated::epoch(1, None))).unwrap();
         assert_eq!(
             object,
-            r#"{"event":"epoch","epoch":1,"step":41,"train":{"loss":0.5,"accuracy":0.875},"validation":null,"samples_per_second":12345.5,"seconds":1.5}"#
+            r#"{"event":"epoch","epoch":1,"step":41,"train":{"loss":0.5,"accuracy":0.875},"validation":null,"learning_rate":0.01,"samples_per_second":12345.5,"seconds":1.5}"#
         );
     }
 

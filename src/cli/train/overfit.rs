@@ -3,7 +3,7 @@
 use super::super::format;
 use super::super::output::{Mark, Out};
 use super::super::signals;
-use super::{Options, configuration, objects, tune};
+use super::{Options, PREPARING, configuration, objects, tune};
 use crate::error::{Error, Result};
 use crate::train::{self, Control, Event, Request, Stop};
 
@@ -15,6 +15,7 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
     let request = Request {
         config: configuration(options)?,
         data: options.data.clone(),
+        fold: None,
         init: options.init.clone(),
         adapter: options.device.choice(),
         trust: options.device.trust(),
@@ -25,7 +26,7 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
         },
     };
     signals::catch(&stop)?;
-    out.begin_spinner("reading the data, planning, compiling the shaders");
+    out.begin_spinner(PREPARING);
     let learned = train::overfit(&request, STEPS, &mut |event| {
         match event {
             Event::Start(start) => {

@@ -62,10 +62,10 @@ impl Run<'_> {
         measured: Vec<Measured>,
         observe: &mut Observe<'_>,
     ) -> Result<()> {
-        let losses = measured.iter().map(Measured::loss).collect();
         observe(&Event::Steps(Steps {
             first: first + 1,
-            losses,
+            losses: measured.iter().map(Measured::loss).collect(),
+            learning_rates: measured.iter().map(Measured::learning_rate).collect(),
         }))?;
         for (step, measured) in (first..).zip(measured) {
             if !measured.finite() {
@@ -73,6 +73,7 @@ impl Run<'_> {
                 return Ok(());
             }
             self.host.sums.add(measured);
+            self.host.learning_rate = measured.learning_rate();
             self.host.step = step + 1;
             self.trained = (self.trained).map(|samples| samples + f64::from(measured.samples()));
         }
@@ -83,7 +84,7 @@ impl Run<'_> {
             observe(&Event::Progress(Progress {
                 epoch: self.epoch(),
                 step,
-                train: self.host.sums.scores(),
+                train: self.host.sums.scores(self.session.measure),
                 samples_per_second: per_second(self.trained[0], self.busy[0]),
             }))?;
         }
@@ -99,8 +100,9 @@ impl Run<'_> {
         self.host.measured = Some(Epoch {
             epoch: self.epoch(),
             step: self.host.step,
-            train: std::mem::take(&mut self.host.sums).scores(),
+            train: std::mem::take(&mut self.host.sums).scores(self.session.measure),
             validation: None,
+            learning_rate: self.host.learning_rate,
             samples_per_second: per_second(self.trained[1], self.busy[1]),
             seconds: self.seconds(),
         });
@@ -126,7 +128,7 @@ impl Run<'_> {
             self.validation_sums.add(step);
         }
         if last {
-            let scores = std::mem::take(&mut self.validation_sums).scores();
+            let scores = std::mem::take(&mut self.validation_sums).scores(self.session.measure);
             self.epoch_done(Some(scores), observe)?;
         }
         Ok(())
