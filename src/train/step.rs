@@ -442,12 +442,9 @@ impl Builder<'_> {
                 (Arc::new(op), 1)
             }
         };
-        inputs.extend(
-            buffers::MOMENTS
-                .map(|name| self.slab(name))
-                .iter()
-                .take(moments),
-        );
+        for name in &buffers::MOMENTS[..moments] {
+            inputs.push(self.slab(name));
+        }
         let groups = state::groups(self.network.slab_elements);
         inputs.push(self.graph.persistent(buffers::GROUPS, groups));
         inputs.extend([schedule, counters]);
