@@ -358,7 +358,7 @@ fn the_host_never_waits_in_the_loop_and_reads_only_the_metrics() {
     assert_eq!(losses.len(), 400, "every step is reported");
     assert_eq!(outcome.blocking_waits, 0, "no blocking wait in the loop");
     // One ring for every submission, and every epoch ends one: 80 epochs of training and validation.
-    let ring = (step::RING * ops::advance::ENTRY * 4) as u64;
+    let ring = (step::RING * advance::ENTRY * 4) as u64;
     assert!(
         outcome.bytes_read <= ring * (2 * 80 + 40),
         "{} bytes",
