@@ -15,11 +15,17 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Diagnostic, Error, Result, SourceErrors};
 
+mod average;
+mod control;
+mod data;
 pub mod keys;
 mod layers;
+mod optimizer;
 mod overrides;
+mod param;
 mod reader;
 mod report;
+mod schedule;
 mod sections;
 mod suggest;
 #[cfg(test)]
@@ -62,6 +68,18 @@ pub struct Config {
     pub train: Train,
     /// `[optimizer]`: how the weights move.
     pub optimizer: Optimizer,
+    /// `clip_norm` or `clip_value` of `[optimizer]`: how gradients are kept from being too large; `None`: not at all.
+    pub clip: Option<Clip>,
+    /// `[schedule]`: how the learning rate moves.
+    pub schedule: Schedule,
+    /// `[average]`: what the weights are averaged by; `None`: they are not.
+    pub average: Option<Average>,
+    /// `[[param]]`: weights that are trained differently. Of those that match a weight the last one counts.
+    pub params: Vec<Param>,
+    /// `[checkpoint]`: when the state of the training is written down.
+    pub checkpoints: Checkpoints,
+    /// `[early_stopping]`: ends a training that no longer gets better; `None`: nothing does.
+    pub early_stopping: Option<EarlyStopping>,
     /// `[[layer]]`, in order: at least one.
     pub layers: Vec<Layer>,
     /// The text all this was read from.
@@ -75,6 +93,12 @@ impl PartialEq for Config {
             && self.data == other.data
             && self.train == other.train
             && self.optimizer == other.optimizer
+            && self.clip == other.clip
+            && self.schedule == other.schedule
+            && self.average == other.average
+            && self.params == other.params
+            && self.checkpoints == other.checkpoints
+            && self.early_stopping == other.early_stopping
             && self.layers == other.layers
     }
 }
@@ -88,23 +112,39 @@ pub struct Source {
     pub text: String,
 }
 
-/// `[data]`: what is learned from and how pixels become numbers: `x = (pixel / divide_by - mean) / std`.
+/// `[data]`: what is learned from and how raw numbers become what the network sees: `x = (raw / divide_by - mean) / std`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Data {
-    /// `source`: where samples come from. Default: `idx` when `path` is given, else the key is required.
+    /// `source`: where samples come from. Default: `csv` when `path` ends in .csv or .tsv, `idx` for another `path`, else the key is
+    /// required.
     pub source: DataSource,
-    /// `path`: the folder of the IDX files, relative to the working directory. May be missing: the command line can give it.
+    /// `path`: the file or folder, relative to the working directory. May be missing: the command line can give it.
     pub path: Option<PathBuf>,
-    /// `validation`: the fraction of the training samples held back for validation, 0 <= f < 1. Default 0.
+    /// `task`: whether the targets are classes or numbers. Default: numbers for csv and npy with a loss of numbers, else classes.
+    pub task: Task,
+    /// `test`: the fraction of the samples held back for the test, 0 <= f < 1, where the data brings no test part. Default 0.2.
+    pub test: f64,
+    /// `validation`: the fraction of the training samples held back for validation, 0 <= f < 1, where the data brings no validation
+    /// part. Default 0.
     pub validation: f64,
-    /// `split`: which samples are held back. Default `tail`.
+    /// `split`: which samples are held back. Default `stratified`; `tail` for the digits and idx.
     pub split: Split,
-    /// `divide_by`: pixels (0 to 255) are divided by this. Default 255; 240 for the digits, whose PNG holds 0 to 240.
+    /// `divide_by`: raw numbers are divided by this. Default 255 for idx and images; 240 for the digits, whose PNG holds 0 to 240; 1
+    /// for csv and npy.
     pub divide_by: f64,
+    /// `normalize`: whether mean and deviation are fitted to the training part. Default `standard` for images, csv and npy, unless
+    /// `mean` or `std` are given; else `none`.
+    pub normalize: Normalize,
     /// `mean`: subtracted after the division; one for all channels or one for each. Default: nothing is subtracted.
     pub mean: Option<Vec<f64>>,
     /// `std`: divided by after the subtraction; one for all channels or one for each, above 0. Default: no division.
     pub std: Option<Vec<f64>>,
+    /// `class_weights`: how much the samples of each class count in the loss while training. Default: all the same.
+    pub class_weights: Option<ClassWeights>,
+    /// For source images.
+    pub images: Images,
+    /// For source csv.
+    pub table: Table,
 }
 
 /// Where samples come from.
@@ -114,6 +154,87 @@ pub enum DataSource {
     Digits,
     /// `idx`: IDX files, the format of MNIST.
     Idx,
+    /// `images`: a folder of pictures for each class.
+    Images,
+    /// `csv`: a table.
+    Csv,
+    /// `npy`: arrays of NumPy.
+    Npy,
+}
+
+/// What is predicted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// `classification`: one of a few classes.
+    Classification,
+    /// `regression`: numbers.
+    Regression,
+}
+
+/// Where mean and standard deviation come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Normalize {
+    /// `none`: from `mean` and `std`; without them numbers stay as they are.
+    None,
+    /// `standard`: fitted to the training part, for each channel or column; numbers to be predicted as well.
+    Standard,
+}
+
+/// How much the samples of each class count in the loss.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClassWeights {
+    /// `"balanced"`: every class counts the same, however many samples it has: n / (classes · samples of the class).
+    Balanced,
+    /// A table of weights by the names of the classes; those that are not named weigh 1.
+    Table(Vec<(String, f64)>),
+}
+
+/// How pictures become samples of one shape.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Images {
+    /// `size`: height and width. Default: the median of the pictures, at most 224.
+    pub size: Option<[usize; 2]>,
+    /// `channels`: 1, 3 or 4. Default: 1 if all pictures are grey, else 3.
+    pub channels: Option<usize>,
+}
+
+/// How a table becomes samples.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    /// `target`: the column to be predicted. Default: the last.
+    pub target: Option<String>,
+    /// `weight`: a column that says how much each row counts. Default: all the same.
+    pub weight: Option<String>,
+    /// `ignore`: columns that are not looked at. Default none.
+    pub ignore: Vec<String>,
+    /// `categorical`: columns whose numbers are names. Default none; columns of texts are categorical anyway.
+    pub categorical: Vec<String>,
+    /// `categories`: what categories become. Default `one_hot`.
+    pub categories: Categories,
+    /// `missing`: what is done about missing values. Default `refuse`.
+    pub missing: Missing,
+}
+
+/// What the categories of a column become.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Categories {
+    /// `one_hot`: a number for each, of which one is 1 and the others 0.
+    #[default]
+    OneHot,
+    /// `ordinal`: one number, 0, 1, 2, … in alphabetical order.
+    Ordinal,
+}
+
+/// What is done about missing values in a table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Missing {
+    /// `refuse`: an error that names the first one.
+    #[default]
+    Refuse,
+    /// `drop`: rows with one are left out.
+    Drop,
+    /// `fill`: the mean of the training part stands in, or its most frequent category.
+    Fill,
 }
 
 /// Which training samples are held back for validation.
@@ -130,14 +251,59 @@ pub enum Split {
 /// `[train]`: how long and on what loss.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Train {
-    /// `batch`: samples per step, 1 to 65536. Default 32.
+    /// `batch`: samples whose gradients make an update, 1 to 65536. Default 32.
     pub batch: usize,
     /// `epochs` or `steps`, not both: how long. Default: one epoch.
     pub length: Length,
+    /// `accumulate`: so many batches of gradients are added up for one update, 1 to [`MAX_PARTS`]. Default 1.
+    pub accumulate: usize,
+    /// `micro_batch`: what is computed at a time. Default: the whole batch.
+    pub micro_batch: MicroBatch,
     /// `shuffle`: a new order of the training samples every epoch. Default true.
     pub shuffle: bool,
     /// `loss`, and `label_smoothing` with it: what is made small.
     pub loss: Loss,
+}
+
+impl Loss {
+    /// Whether it compares numbers; a class then stands for its one-hot row.
+    pub fn is_of_numbers(&self) -> bool {
+        !matches!(self, Self::CrossEntropy { .. })
+    }
+}
+
+/// The most parts that the samples of one update are computed in.
+pub const MAX_PARTS: usize = 256;
+
+/// How many samples are computed at a time, which changes the memory a step takes but not its result beyond rounding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MicroBatch {
+    /// The whole batch.
+    Whole,
+    /// As many as fit the adapter: `"auto"`.
+    Auto,
+    /// At most so many.
+    Rows(usize),
+}
+
+impl Train {
+    /// Samples of one update.
+    pub fn samples_per_update(&self) -> usize {
+        self.batch * self.accumulate
+    }
+
+    /// Samples that are computed at a time.
+    pub fn rows(&self) -> usize {
+        match self.micro_batch {
+            MicroBatch::Whole | MicroBatch::Auto => self.batch,
+            MicroBatch::Rows(rows) => rows.min(self.batch),
+        }
+    }
+
+    /// Parts in which the samples of one update are computed.
+    pub fn parts(&self) -> usize {
+        self.samples_per_update().div_ceil(self.rows())
+    }
 }
 
 /// How long a training lasts.
@@ -145,7 +311,7 @@ pub struct Train {
 pub enum Length {
     /// `epochs`: passes over the training samples, at least 1.
     Epochs(u32),
-    /// `steps`: batches, at least 1.
+    /// `steps`: updates, at least 1.
     Steps(u32),
 }
 
@@ -157,47 +323,17 @@ pub enum Loss {
         /// `label_smoothing`: the share of each target that is spread over all classes, 0 <= x < 1. Default 0.
         label_smoothing: f64,
     },
-    /// `mse`: the mean of the squared differences to the one-hot target.
+    /// `binary_cross_entropy` of logits, each of which says yes or no: sigmoid is part of it.
+    BinaryCrossEntropy,
+    /// `mse`: the mean of the squared differences to the target; that of a class is its one-hot row.
     Mse,
-}
-
-/// `[optimizer]`: how the weights move, by its `kind`. Formulas are PyTorch's.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Optimizer {
-    /// `sgd`: gradient descent, plain or with momentum.
-    Sgd(Sgd),
-    /// `adam`: weight decay is added to the gradient.
-    Adam(Adam),
-    /// `adamw`: weight decay acts on the weights, apart from the gradient.
-    AdamW(Adam),
-}
-
-/// The numbers of `sgd`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Sgd {
-    /// `learning_rate`: above 0. Default 0.01.
-    pub learning_rate: f64,
-    /// `momentum`: 0 <= m < 1. Default 0.
-    pub momentum: f64,
-    /// `nesterov`: look ahead along the momentum, which must be above 0. Default false.
-    pub nesterov: bool,
-    /// `weight_decay`: at least 0. Default 0.
-    pub weight_decay: f64,
-}
-
-/// The numbers of `adam` and `adamw`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Adam {
-    /// `learning_rate`: above 0. Default 0.001.
-    pub learning_rate: f64,
-    /// `beta1`: memory of the mean of gradients, 0 <= b < 1. Default 0.9.
-    pub beta1: f64,
-    /// `beta2`: memory of the mean of squared gradients, 0 <= b < 1. Default 0.999.
-    pub beta2: f64,
-    /// `epsilon`: above 0, added to the root of the second moment. Default 1e-8.
-    pub epsilon: f64,
-    /// `weight_decay`: at least 0. Default 0 for `adam`, 0.01 for `adamw`.
-    pub weight_decay: f64,
+    /// `mae`: the mean of the absolute differences to the target.
+    Mae,
+    /// `huber`: squared differences up to delta, absolute ones beyond it.
+    Huber {
+        /// `huber_delta`: above 0. Default 1.
+        delta: f64,
+    },
 }
 
 /// One `[[layer]]`. Two are equal when they say the same, wherever they stand.
@@ -319,6 +455,11 @@ pub enum Activation {
     Tanh,
 }
 
+pub use average::Average;
+pub use control::{Checkpoints, EarlyStopping, Every, Monitored, OnNan, Rollback};
+pub use optimizer::{Adam, Clip, Lion, Optimizer, RmsProp, Sgd};
+pub use param::{MAX_PARAMS, Param};
+pub use schedule::{Anneal, Curve, MAX_MILESTONES, Plateau, Schedule, Unit};
 pub use sections::unfit_name;
 
 /// The key of the configuration that someone may mean by a word, as `--set` takes it: `train.epochs` for `epoch`.
@@ -327,6 +468,10 @@ pub fn key_like(word: &str) -> Option<String> {
     let tables = [
         ("train.", keys::TRAIN.iter().collect()),
         ("optimizer.", keys::OPTIMIZER.keys().collect()),
+        ("schedule.", keys::SCHEDULE.keys().collect()),
+        ("average.", keys::AVERAGE.keys().collect()),
+        ("checkpoint.", keys::CHECKPOINT.iter().collect()),
+        ("early_stopping.", keys::EARLY_STOPPING.iter().collect()),
         ("data.", keys::DATA.iter().collect::<Vec<_>>()),
     ];
     let names = tables.iter().flat_map(|(_, keys)| keys.iter());

@@ -1,10 +1,11 @@
 //! Reads one table against its keys: unknown keys, wrong types, numbers out of range and missing keys all go to the report, and
 //! reading goes on with a value that is allowed.
 
+use super::ClassWeights;
 use super::keys::{self, Choice, Fallback, Family, Key, Takes};
 use super::report::{Report, show};
 use super::suggest;
-use super::tree::{Node, Place, Table, Value};
+use super::tree::{Entry, Node, Place, Table, Value};
 use super::value::{Wrong, float, int, size};
 
 /// The most channels that can have a mean and a deviation of their own.
@@ -215,6 +216,51 @@ impl<'s, 'r> Section<'s, 'r> {
         })
     }
 
+    /// A whole number of 32 bits; its default.
+    pub(super) fn small(&mut self, name: &str) -> u32 {
+        u32::try_from(self.int(name)).unwrap_or(u32::MAX)
+    }
+
+    /// A whole number of 32 bits, if it is given.
+    pub(super) fn small_if_given(&mut self, name: &str) -> Option<u32> {
+        let value = self.int_if_given(name)?;
+        Some(u32::try_from(value).unwrap_or(u32::MAX))
+    }
+
+    /// A whole number, or `None` for the word in place of one; if either is given.
+    pub(super) fn int_or_word(&mut self, name: &str) -> Option<Option<u64>> {
+        self.read(name, |node, takes| {
+            let Takes::IntOrWord(min, max, word) = takes else {
+                panic!("`{name}` is no whole number or word in the tables of keys")
+            };
+            match &node.value {
+                Value::Text(text) if text == word => Ok(None),
+                Value::Text(text) if text.parse::<u64>().is_err() => {
+                    Err(Wrong::new(node, "not known", ""))
+                }
+                _ => int(node, min, max).map(Some),
+            }
+        })
+    }
+
+    /// A list of whole numbers of 32 bits, if it is given.
+    pub(super) fn ints(&mut self, name: &str) -> Option<Vec<u32>> {
+        self.read(name, |node, takes| {
+            let Takes::Ints(min, max, most) = takes else {
+                panic!("`{name}` is no list of whole numbers in the tables of keys")
+            };
+            match &node.value {
+                Value::List(list) if (1..=most).contains(&list.len()) => list
+                    .iter()
+                    .map(|node| int(node, min, max))
+                    .map(|n| n.map(|n| u32::try_from(n).unwrap_or(u32::MAX)))
+                    .collect(),
+                Value::List(list) => Err(Wrong::new(node, format!("a list of {}", list.len()), "")),
+                _ => Err(Wrong::kind(node, "write it in brackets: [30, 60]")),
+            }
+        })
+    }
+
     /// `[height, width]` from one number or two; its default, or else the smallest.
     pub(super) fn size(&mut self, name: &str) -> [usize; 2] {
         let value = self.size_if_given(name);
@@ -315,6 +361,43 @@ impl<'s, 'r> Section<'s, 'r> {
                 Ok(spoken.to_owned())
             }
             _ => Err(Wrong::kind(node, "")),
+        })
+    }
+
+    /// A list of texts; empty if it is not given.
+    pub(super) fn texts(&mut self, name: &str) -> Vec<String> {
+        let text = |node: &Node| match &node.value {
+            Value::Text(text) => Ok(text.clone()),
+            _ => Err(Wrong::kind(node, "")),
+        };
+        let texts = self.read(name, |node, _| match &node.value {
+            Value::List(list) => list.iter().map(text).collect(),
+            _ => Err(Wrong::kind(node, "write a list, as in [\"a\", \"b\"]")),
+        });
+        texts.unwrap_or_default()
+    }
+
+    /// Weights of classes, if they are given.
+    pub(super) fn class_weights(&mut self, name: &str) -> Option<ClassWeights> {
+        self.read(name, |node, takes| {
+            let Takes::ClassWeights(bounds) = takes else {
+                panic!("`{name}` is no table of weights in the tables of keys")
+            };
+            match &node.value {
+                Value::Text(text) if text == "balanced" => Ok(ClassWeights::Balanced),
+                Value::Text(_) => Err(Wrong::new(node, "did you mean \"balanced\"?", "")),
+                Value::Table(table) if !table.entries.is_empty() => {
+                    let weight =
+                        |entry: &Entry| Ok((entry.key.clone(), float(&entry.node, bounds)?));
+                    let weights = table
+                        .entries
+                        .iter()
+                        .map(weight)
+                        .collect::<Result<_, Wrong>>();
+                    weights.map(ClassWeights::Table)
+                }
+                _ => Err(Wrong::kind(node, "as in { cat = 1.0, dog = 2.5 }")),
+            }
         })
     }
 

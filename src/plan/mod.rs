@@ -322,9 +322,10 @@ mod tests {
         let slab = || TensorType::f32([64]);
         let parameters = graph.persistent("parameters", slab());
         let gradients = graph.persistent("gradients", slab());
+        let groups = graph.persistent("groups", state::groups(64));
         let schedule = graph.persistent("schedule", state::schedule());
         let counters = graph.persistent("counters", state::counters());
-        let inputs = [parameters, gradients, schedule, counters];
+        let inputs = [parameters, gradients, groups, schedule, counters];
         graph
             .apply(std::sync::Arc::new(Sgd::default()), &inputs)
             .unwrap();

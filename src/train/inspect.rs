@@ -1,9 +1,10 @@
 //! What a training would do, without doing it: layers, memory, kernels.
 
 use super::Request;
-use super::resident;
+use super::limits::binding_limit;
+use super::resident::{self, Reading};
 use super::step::{self, Resident};
-use super::trainer::{Passes, Plans};
+use super::trainer::{Passes, Plans, fitted};
 use crate::error::Result;
 use crate::gpu::{AdapterInfo, Gpu};
 use crate::nn::{LayerSummary, Network};
@@ -18,10 +19,14 @@ pub struct Inspection {
     pub data: String,
     /// Height, width, channels of a sample.
     pub sample_shape: [usize; 3],
-    /// The number of classes.
+    /// The number of classes, or of the numbers that a regression predicts.
     pub classes: usize,
+    /// Whether numbers are predicted, not classes.
+    pub regression: bool,
     /// Samples per step.
     pub batch: usize,
+    /// Samples that are computed at a time.
+    pub micro_batch: usize,
     /// The layers, each with the floating-point operations of its forward pass over one sample, a multiply-add counted as two.
     pub layers: Vec<(LayerSummary, u64)>,
     /// How many numbers are trained.
@@ -40,19 +45,21 @@ pub struct Inspection {
 /// Whatever is wrong with the data, the network or the device.
 pub fn inspect(request: &Request) -> Result<Inspection> {
     let config = &request.config;
-    let dataset = resident::load(config, request.data.as_deref())?;
+    let reading = Reading {
+        path: request.data.as_deref(),
+        ..Reading::default()
+    };
+    let dataset = resident::load(config, &reading, &mut |_, _| Ok(()))?;
     let model = resident::model(config, &dataset)?;
-    let network = Network::new(config, dataset.sample_shape, dataset.classes.len())?;
+    let network = Network::new(config, dataset.sample_shape, model.outputs())?;
     let data = resident::resident(&dataset, &model)?;
     let gpu = Gpu::open(&request.adapter, request.trust)?;
-    let plans = Plans::new(
-        &network,
-        config,
-        &data,
-        &Passes::of(&dataset),
-        &gpu.target(),
-    );
+    let passes = Passes::of(&dataset);
+    let limit = binding_limit(&gpu);
+    let config = &fitted(&network, config, &data, &passes, &gpu.target(), limit);
+    let plans = Plans::new(&network, config, &data, &passes, &gpu.target());
     let planned_bytes = plans.peak_bytes();
+    let data_bytes = resident::bytes(&dataset, &data);
     let one = Resident { samples: 1, ..data };
     let (forward, _) = step::prediction(&network, config, &one);
     let flops = |layer: &LayerSummary| {
@@ -65,8 +72,10 @@ pub fn inspect(request: &Request) -> Result<Inspection> {
         adapter: gpu.info.clone(),
         data: dataset.name.clone(),
         sample_shape: dataset.sample_shape,
-        classes: dataset.classes.len(),
-        batch: config.train.batch,
+        classes: model.outputs(),
+        regression: model.targets.is_some(),
+        batch: config.train.samples_per_update(),
+        micro_batch: config.train.rows(),
         layers: layers
             .map(|layer| {
                 let flops = flops(&layer);
@@ -76,6 +85,6 @@ pub fn inspect(request: &Request) -> Result<Inspection> {
         parameters: network.parameter_count(),
         step: plans.training,
         planned_bytes,
-        data_bytes: resident::bytes(&dataset),
+        data_bytes,
     })
 }

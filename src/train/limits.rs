@@ -93,7 +93,8 @@ impl Demand<'_> {
         );
         let help = match fitting(limit).batch {
             Some(fits) => format!(
-                "`train.batch = {fits}` fits (now {}), as in --set train.batch={fits}; {ANOTHER}",
+                "`train.batch = {fits}` fits (now {}), as in --set train.batch={fits}; --set train.micro_batch=auto keeps the batch \
+                 and computes it in parts that fit; {ANOTHER}",
                 self.batch
             ),
             None => format!("not even a batch of 1 fits: make the layer smaller, {ANOTHER}"),
@@ -196,6 +197,8 @@ mod tests {
             sample_shape: [8, 8, 1],
             dtype: DType::U8,
             classes: 10,
+            regression: false,
+            weighted: false,
             normalization: Normalization {
                 divide_by: 1.0,
                 mean: vec![0.0],

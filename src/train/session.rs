@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::event::Scores;
+use serde::{Deserialize, Serialize};
+
+use super::event::{Metric, Scores};
 use super::step::{Pass, RING, buffers};
 use crate::error::{Error, Result};
 use crate::gpu::{Executor, Gpu, Kernels, Memory, Readback};
@@ -14,18 +16,33 @@ pub(super) struct Session {
     pub(super) gpu: Gpu,
     pub(super) memory: Memory,
     pub(super) kernels: Kernels,
+    /// What the figures of its steps mean.
+    pub(super) measure: Measure,
+}
+
+/// What the figure beside the loss in the metrics' ring means.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Measure {
+    /// The number of right answers.
+    Accuracy,
+    /// The mean squared error over the batch.
+    Rmse {
+        /// From the root of that to the units of the targets.
+        scale: f64,
+    },
 }
 
 impl Session {
     /// An opened device with nothing on it.
-    pub(super) fn new(gpu: Gpu) -> Self {
-        Self::with(gpu, Kernels::default())
+    pub(super) fn new(gpu: Gpu, measure: Measure) -> Self {
+        Self::with(gpu, Kernels::default(), measure)
     }
 
     /// As [`Session::new`], with kernels that are compiled already.
-    pub(super) fn with(gpu: Gpu, kernels: Kernels) -> Self {
+    pub(super) fn with(gpu: Gpu, kernels: Kernels, measure: Measure) -> Self {
         Self {
             gpu,
+            measure,
             memory: Memory::new(),
             kernels,
         }
@@ -47,6 +64,17 @@ impl Session {
         let bytes = (rows.len() * 4).next_multiple_of(16);
         self.memory
             .write(&self.gpu, buffers::IDENTITY, bytes, &rows)
+    }
+
+    /// Sets the learning rate that a schedule multiplies, from the next step to be submitted on.
+    #[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
+    pub(super) fn set_learning_rate(&self, learning_rate: f64) {
+        let mut schedule = [0; state::SCHEDULE];
+        for word in [state::LEARNING_RATE, state::BASE] {
+            schedule[word] = (learning_rate as f32).to_bits();
+        }
+        self.memory
+            .overwrite(&self.gpu, buffers::SCHEDULE, &schedule);
     }
 
     /// Sets the counters of a pass to its beginning.
@@ -94,9 +122,10 @@ impl Pace {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Measured {
     loss: f32,
-    correct: f32,
+    figure: f32,
     samples: f32,
     finite: bool,
+    learning_rate: f32,
 }
 
 impl Measured {
@@ -115,25 +144,36 @@ impl Measured {
         self.samples
     }
 
+    /// The learning rate of its update.
+    pub(super) fn learning_rate(&self) -> f32 {
+        self.learning_rate
+    }
+
     /// Reads the entry of a step from the ring's words.
     pub(super) fn of_step(words: &[u32], step: u64) -> Self {
         let place = usize::try_from(step % RING as u64).expect("a place in the ring");
         let entry = &words[place * advance::ENTRY..][..advance::ENTRY];
-        let [loss, correct, samples, bad] = [0, 1, 2, 3].map(|i| f32::from_bits(entry[i]));
+        let [loss, figure, samples, bad, learning_rate] =
+            [0, 1, 2, 3, 4].map(|i| f32::from_bits(entry[i]));
         Self {
             loss,
-            correct,
+            figure,
             samples,
             finite: bad == 0.0 && loss.is_finite(),
+            learning_rate,
         }
     }
 }
 
-/// Loss and right answers, summed up over steps.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Sums {
+/// Loss and figures, summed up over steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sums {
     loss: f64,
+    /// Right answers.
     correct: f64,
+    /// Squared errors.
+    squared: f64,
     samples: f64,
 }
 
@@ -141,16 +181,20 @@ impl Sums {
     /// Adds a step.
     pub(super) fn add(&mut self, step: Measured) {
         self.loss += f64::from(step.loss) * f64::from(step.samples);
-        self.correct += f64::from(step.correct);
+        self.correct += f64::from(step.figure);
+        self.squared += f64::from(step.figure) * f64::from(step.samples);
         self.samples += f64::from(step.samples);
     }
 
     /// Means over the samples so far.
-    pub(super) fn scores(&self) -> Scores {
+    pub(super) fn scores(&self, measure: Measure) -> Scores {
         let samples = self.samples.max(1.0);
         Scores {
             loss: self.loss / samples,
-            accuracy: self.correct / samples,
+            metric: match measure {
+                Measure::Accuracy => Metric::Accuracy(self.correct / samples),
+                Measure::Rmse { scale } => Metric::Rmse((self.squared / samples).sqrt() * scale),
+            },
         }
     }
 }
@@ -184,18 +228,11 @@ impl Evaluator {
         })
     }
 
-    /// Submits one pass in pieces of at most `steps_per_submit` batches, each with its metrics on the way back.
-    pub(super) fn submit(
-        &mut self,
-        session: &Session,
-        steps_per_submit: u64,
-    ) -> Result<Vec<Piece>> {
-        let mut pieces = Vec::new();
-        let end = self.done + self.batches;
-        while self.done < end {
-            pieces.push(self.submit_steps(session, steps_per_submit.min(end - self.done))?);
-        }
-        Ok(pieces)
+    /// Submits the next piece of a pass, of at most so many batches, with its metrics on the way back; whether it is the last.
+    pub(super) fn submit(&mut self, session: &Session, steps: u64) -> Result<(Piece, bool)> {
+        let end = (self.done / self.batches + 1) * self.batches;
+        let piece = self.submit_steps(session, steps.min(end - self.done))?;
+        Ok((piece, self.done == end))
     }
 
     fn submit_steps(&mut self, session: &Session, steps: u64) -> Result<Piece> {
@@ -221,7 +258,7 @@ impl Evaluator {
             }
             pace.learn(begin.elapsed().as_secs_f64() / steps as f64);
         }
-        Ok(sums.scores())
+        Ok(sums.scores(session.measure))
     }
 }
 

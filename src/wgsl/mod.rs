@@ -21,7 +21,9 @@ macro_rules! fragments {
     };
 }
 
-fragments![argmax, binary, flat, philox, state, subgroup, tail, unary];
+fragments![
+    argmax, binary, finite, flat, groups, philox, regression, state, subgroup, tail, unary
+];
 
 /// Replaces each `#import name` line by the fragment of that name; a fragment already there is not repeated. Of `#if`, the side
 /// of the constant as it is declared stays.

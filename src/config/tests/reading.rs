@@ -11,11 +11,17 @@ fn a_small_file_gets_every_default() {
     let data = Data {
         source: DataSource::Digits,
         path: None,
+        task: Task::Classification,
+        test: 0.2,
         validation: 0.0,
         split: Split::Tail,
         divide_by: 240.0,
+        normalize: Normalize::None,
         mean: None,
         std: None,
+        class_weights: None,
+        images: Images::default(),
+        table: Table::default(),
     };
     assert_eq!(config.data, data);
     let loss = Loss::CrossEntropy {
@@ -23,6 +29,8 @@ fn a_small_file_gets_every_default() {
     };
     let train = Train {
         batch: 32,
+        accumulate: 1,
+        micro_batch: MicroBatch::Whole,
         length: Length::Epochs(1),
         shuffle: true,
         loss,
@@ -35,6 +43,9 @@ fn a_small_file_gets_every_default() {
         weight_decay: 0.0,
     };
     assert_eq!(config.optimizer, Optimizer::Sgd(sgd));
+    assert_eq!(config.schedule, Schedule::default());
+    assert_eq!((config.clip, config.average), (None, None));
+    assert_eq!(config.params, []);
     let names: Vec<_> = config.layers.iter().map(|l| l.name.as_str()).collect();
     assert_eq!(names, ["flatten1", "dense1"]);
     let dense = Dense {
@@ -63,7 +74,7 @@ fn adam_and_adamw_have_the_defaults_of_pytorch() {
         let config = right(&SMALL.replace("sgd", kind));
         match config.optimizer {
             Optimizer::Adam(read) | Optimizer::AdamW(read) => assert_eq!(read, adam, "{kind}"),
-            Optimizer::Sgd(_) => panic!("{kind} is not sgd"),
+            other => panic!("{kind} is not {other:?}"),
         }
     }
 }
@@ -100,12 +111,17 @@ fn the_shipped_networks_are_what_they_say() {
 #[test]
 fn to_toml_is_read_as_an_equal_configuration() {
     let mut texts: Vec<String> = SHIPPED.iter().map(|(_, text)| (*text).to_owned()).collect();
-    texts.extend(FULL.map(full));
+    texts.extend(all_full());
     texts.push(format!("seed = {}\nname = \"a'b é\"\n{SMALL}", u64::MAX));
-    texts.push(SMALL.replace(
-        "[optimizer]",
-        "[train]\nloss = \"mse\"\nsteps = 9\n[optimizer]",
-    ));
+    for train in [
+        "loss = \"mse\"\nsteps = 9",
+        "loss = \"mae\"",
+        "loss = \"huber\"\nhuber_delta = 0.5",
+        "loss = \"binary_cross_entropy\"\nmicro_batch = \"auto\"",
+    ] {
+        texts.push(SMALL.replace("[optimizer]", &format!("[train]\n{train}\n[optimizer]")));
+    }
+    texts.push(format!("{SMALL}[average]\nkind = \"ema\"\ndecay = 0.5\n"));
     for text in texts {
         let config = right(&text);
         let written = config.to_toml();
@@ -126,7 +142,12 @@ fn to_toml_writes_every_key_of_the_tables() {
     for (optimizer, variant) in FULL.iter().zip(keys::OPTIMIZER.variants) {
         let written = right(&full(optimizer)).to_toml();
         let mut all: Vec<&Key> = vec![&keys::TOP[0], &keys::TOP[1]];
-        all.extend(fixed(keys::DATA).chain(fixed(keys::TRAIN)));
+        // Of the numbers of the losses only those of the one in the file.
+        let of_other_losses = |key: &&Key| key.name != "huber_delta";
+        all.extend(fixed(keys::DATA).filter(|key| keys::has(DataSource::Idx, key.name)));
+        all.extend(fixed(keys::TRAIN).filter(of_other_losses));
+        all.extend(keys::PARAM);
+        all.extend(keys::CHECKPOINT.iter().chain(keys::EARLY_STOPPING));
         all.extend(variant.keys);
         all.extend(keys::LAYER.variants.iter().flat_map(|v| v.keys));
         for key in all {
@@ -140,10 +161,30 @@ fn to_toml_writes_every_key_of_the_tables() {
 }
 
 #[test]
+fn to_toml_writes_every_key_of_every_schedule() {
+    for (text, variant) in all_full()[FULL.len()..].iter().zip(keys::SCHEDULE.variants) {
+        let written = right(text).to_toml();
+        let (_, schedule) = written.split_once("\n[schedule]\n").unwrap();
+        for key in keys::SCHEDULE.common.iter().chain(variant.keys) {
+            let line = format!("{} = ", key.name);
+            assert!(
+                schedule.starts_with(&line) || schedule.contains(&format!("\n{line}")),
+                "{line}\n{written}"
+            );
+        }
+    }
+}
+
+#[test]
 fn defaults_in_the_tables_are_themselves_allowed() {
     let sections = keys::DATA.iter().chain(keys::TRAIN).chain(keys::TOP);
     for key in sections
         .chain(keys::OPTIMIZER.keys())
+        .chain(keys::SCHEDULE.keys())
+        .chain(keys::AVERAGE.keys())
+        .chain(keys::PARAM)
+        .chain(keys::CHECKPOINT)
+        .chain(keys::EARLY_STOPPING)
         .chain(keys::LAYER.keys())
     {
         use keys::Takes;
@@ -153,11 +194,52 @@ fn defaults_in_the_tables_are_themselves_allowed() {
             }
             (Fallback::Float(d), Takes::Float(b)) => (b.min..=b.max).contains(&d),
             (Fallback::Bool(_), Takes::Bool) => true,
+            (Fallback::Word(d), Takes::Text) => d.parse::<Every>().is_ok(),
             (Fallback::Word(d), Takes::Choice(words)) => words().contains(&d),
             (Fallback::Required | Fallback::Rule(_), _) => true,
             _ => false,
         };
         assert!(fits && !key.doc.is_empty(), "{key:?}");
+    }
+}
+
+#[test]
+fn rmsprop_has_the_defaults_of_pytorch_and_lion_those_of_its_paper() {
+    let rmsprop = RmsProp {
+        learning_rate: 0.01,
+        alpha: 0.99,
+        epsilon: 1e-8,
+        momentum: 0.0,
+        centered: false,
+        weight_decay: 0.0,
+    };
+    let config = right(&SMALL.replace("sgd", "rmsprop"));
+    assert_eq!(config.optimizer, Optimizer::RmsProp(rmsprop));
+    let lion = Lion {
+        learning_rate: 1e-4,
+        beta1: 0.9,
+        beta2: 0.99,
+        weight_decay: 0.0,
+    };
+    let config = right(&SMALL.replace("sgd", "lion"));
+    assert_eq!(config.optimizer, Optimizer::Lion(lion));
+}
+
+#[test]
+fn an_update_is_computed_in_as_many_parts_as_its_samples_take() {
+    let train = |keys: &str| {
+        right(&SMALL.replace("[optimizer]", &format!("[train]\n{keys}\n[optimizer]"))).train
+    };
+    for (keys, samples, rows, parts) in [
+        ("batch = 10", 10, 10, 1),
+        ("batch = 10\naccumulate = 3", 30, 10, 3),
+        ("batch = 10\nmicro_batch = 4", 10, 4, 3),
+        ("batch = 10\nmicro_batch = 40", 10, 10, 1),
+        ("batch = 10\naccumulate = 3\nmicro_batch = 4", 30, 4, 8),
+    ] {
+        let train = train(keys);
+        let found = (train.samples_per_update(), train.rows(), train.parts());
+        assert_eq!(found, (samples, rows, parts), "{keys}");
     }
 }
 
@@ -192,4 +274,84 @@ fn a_byte_order_mark_and_line_ends_of_windows_change_nothing() {
     assert_eq!(right(&text), right(SMALL));
     let found = mistake(&text.replace("= 10", "= 0"));
     assert!(found.starts_with("9: `0`: "), "{found}");
+}
+
+#[test]
+fn what_a_source_is_decides_its_defaults() {
+    let with = |data: &str, loss: &str| {
+        right(&SMALL.replace(
+            "source = \"digits\"",
+            &format!("{data}\n[train]\nloss = \"{loss}\""),
+        ))
+        .data
+    };
+    let csv = with("path = \"a/b.csv\"", "mse");
+    assert_eq!((csv.source, csv.task), (DataSource::Csv, Task::Regression));
+    assert_eq!(
+        (csv.normalize, csv.split, csv.divide_by),
+        (Normalize::Standard, Split::Stratified, 1.0)
+    );
+    assert_eq!(
+        with("path = \"a/b.csv\"", "cross_entropy").task,
+        Task::Classification
+    );
+    let of_classes = with("source = \"csv\"\ntask = \"classification\"", "mse");
+    assert_eq!(of_classes.task, Task::Classification);
+    let images = with("source = \"images\"\nmean = 0.5", "mse");
+    assert_eq!(
+        (images.task, images.normalize),
+        (Task::Classification, Normalize::None)
+    );
+    let idx = with("path = \"mnist\"", "mse");
+    assert_eq!(
+        (idx.source, idx.task, idx.split),
+        (DataSource::Idx, Task::Classification, Split::Tail)
+    );
+}
+
+#[test]
+fn files_of_every_source_are_written_and_read_again() {
+    for text in all_full() {
+        let config = right(&text);
+        let written = config.to_toml();
+        assert_eq!(right(&written), config, "{written}");
+        for line in text.lines().filter(|line| line.contains(" = ")) {
+            let key = line.split(' ').next().unwrap();
+            assert!(
+                written.contains(&format!("{key} = ")),
+                "{key} in\n{written}"
+            );
+        }
+    }
+}
+
+#[test]
+fn weights_of_classes_are_balanced_or_a_table_by_name() {
+    let with = |weights: &str| {
+        SMALL.replace(
+            "source = \"digits\"",
+            &format!("source = \"digits\"\nclass_weights = {weights}"),
+        )
+    };
+    let table = right(&with("{ cat = 2, \"big dog\" = 0.5 }"));
+    let expected = [("big dog".to_owned(), 0.5), ("cat".to_owned(), 2.0)];
+    let Some(ClassWeights::Table(mut weights)) = table.data.class_weights.clone() else {
+        panic!("{:?}", table.data)
+    };
+    weights.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!(weights, expected);
+    assert_eq!(right(&table.to_toml()), table);
+    let balanced = right(&with("\"balanced\""));
+    assert_eq!(balanced.data.class_weights, Some(ClassWeights::Balanced));
+    assert_eq!(right(&balanced.to_toml()), balanced);
+    for (weights, word) in [
+        ("\"balance\"", "did you mean"),
+        ("{}", "must be"),
+        ("{ a = -1 }", "too small"),
+        ("{ a = \"x\" }", "this is text"),
+        ("[1, 2]", "this is a list"),
+    ] {
+        let found = mistake(&with(weights));
+        assert!(found.contains(word), "{found}");
+    }
 }
