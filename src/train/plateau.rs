@@ -7,15 +7,15 @@ use crate::config::Plateau;
 /// What is remembered from epoch to epoch. Together with the adapter's `schedule` it decides the future.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct PlateauState {
+pub struct PlateauState {
     /// The learning rate from the next epoch on, before any warm-up; `None` before the first epoch has ended.
-    pub(super) learning_rate: Option<f64>,
+    pub learning_rate: Option<f64>,
     /// The least loss so far.
-    pub(super) best: Option<f64>,
+    pub best: Option<f64>,
     /// Epochs since then.
-    pub(super) waited: u32,
+    pub waited: u32,
     /// Epochs that are still not counted.
-    pub(super) cooldown: u32,
+    pub cooldown: u32,
 }
 
 /// A change of the learning rate that is smaller is none (`eps` in PyTorch).
