@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use anygrad::config::{self, Config};
-use anygrad::data::{Dataset, Parts, Samples, digits};
+use anygrad::data::{Dataset, Parts, Samples, Targets, digits};
 use anygrad::gpu::{Choice, Trust};
 use anygrad::train::{Event, Outcome, Request, Tune, Weights, train, train_on};
 
@@ -76,8 +76,10 @@ impl Golden {
     fn train(&self, overrides: &[&str]) -> (Outcome, Vec<f32>) {
         let choice = std::env::var("ANYGRAD_ADAPTER").unwrap_or_default();
         let request = Request {
+            control: anygrad::train::Control::default(),
             config: self.config(overrides),
             data: self.data.clone(),
+            fold: None,
             init: Some(self.file("init.safetensors")),
             adapter: Choice::from(choice.as_str()),
             trust: Trust::Trusted,
@@ -191,8 +193,12 @@ fn digits_in_file_order() -> Dataset {
         name: "digits in file order".to_owned(),
         sample_shape: [8, 8, 1],
         samples: Samples::Bytes(bytes),
-        labels,
-        classes: (0..10).map(|class| class.to_string()).collect(),
+        targets: Targets::Classes {
+            labels,
+            names: (0..10).map(|class| class.to_string()).collect(),
+        },
+        weights: None,
+        encoding: None,
         parts: Parts {
             train: 0..count,
             validation: count..count,

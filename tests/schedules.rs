@@ -1,9 +1,9 @@
 //! The learning rate of every step of real trainings against `torch.optim.lr_scheduler` (`tests/golden/schedules.csv`).
 
 use anygrad::config;
-use anygrad::data::{Dataset, Parts, Samples};
+use anygrad::data::{Dataset, Parts, Samples, Targets};
 use anygrad::gpu::{Choice, Trust};
-use anygrad::train::{Event, Request, Tune, train_on};
+use anygrad::train::{Control, Event, Request, Tune, train_on};
 
 use crate::common;
 
@@ -13,8 +13,12 @@ fn dataset() -> Dataset {
         name: "dots".to_owned(),
         sample_shape: [1, 1, 1],
         samples: Samples::Bytes((0..32).map(|i| i * 8).collect()),
-        labels: (0..32).map(|i| i / 16).collect(),
-        classes: ["dark", "bright"].map(str::to_owned).to_vec(),
+        targets: Targets::Classes {
+            labels: (0..32).map(|i| i / 16).collect(),
+            names: ["dark", "bright"].map(str::to_owned).to_vec(),
+        },
+        weights: None,
+        encoding: None,
         parts: Parts {
             train: 0..32,
             validation: 32..32,
@@ -34,9 +38,11 @@ fn learning_rates(schedule: &str, steps: usize) -> Vec<f64> {
         config: config::parse("schedule.toml", &text, &[]).unwrap(),
         data: None,
         init: None,
+        fold: None,
         adapter: Choice::from(choice.as_str()),
         trust: Trust::Trusted,
         tune: Tune::Off,
+        control: Control::default(),
     };
     let mut rates = Vec::new();
     let mut observe = |event: &Event| {

@@ -2,7 +2,7 @@
 
 use anygrad::check::Interpreter;
 use anygrad::config::{self, Config};
-use anygrad::data::{Dataset, Parts, Samples};
+use anygrad::data::{Dataset, Parts, Samples, Targets};
 use anygrad::error::Class;
 use anygrad::gpu::{Choice, Trust};
 use anygrad::graph::{Array, DType, Graph, Storage, TensorType, Value};
@@ -12,7 +12,7 @@ use anygrad::plan::Plan;
 use anygrad::rng::{Sequence, Stream};
 use anygrad::train::schedule;
 use anygrad::train::step::{self, Pass, Resident, buffers};
-use anygrad::train::{Event, Outcome, Request, Tune, Weights, train, train_on};
+use anygrad::train::{Control, Event, Outcome, Request, Tune, Weights, train, train_on};
 
 use crate::common;
 
@@ -56,7 +56,7 @@ out_features = 4
 "#;
 
 /// The small network under an optimiser and a loss, with batches that do not divide the data.
-fn small(optimizer: &str, train: &str, last: &str) -> Config {
+pub(crate) fn small(optimizer: &str, train: &str, last: &str) -> Config {
     let text = format!(
         "seed = 7\n[data]\nsource = \"digits\"\ndivide_by = 255\nmean = [0.4, 0.5, 0.6]\nstd = 0.3\n\
          [train]\nbatch = 5\nsteps = 12\n{train}\n[optimizer]\n{optimizer}\n{LAYERS}{last}"
@@ -65,7 +65,7 @@ fn small(optimizer: &str, train: &str, last: &str) -> Config {
 }
 
 /// Random pixels and labels: 23 training, 7 validation, 11 test samples.
-fn random_dataset() -> Dataset {
+pub(crate) fn random_dataset() -> Dataset {
     let mut sequence = Sequence::new(3, Stream::Test, 0);
     let mut below = |n| sequence.below(n);
     let bytes = (0..41 * 9 * 7 * 3)
@@ -75,8 +75,12 @@ fn random_dataset() -> Dataset {
         name: "noise".to_owned(),
         sample_shape: [9, 7, 3],
         samples: Samples::Bytes(bytes),
-        labels: (0..41).map(|_| below(4)).collect(),
-        classes: ["a", "b", "c", "d"].map(str::to_owned).to_vec(),
+        targets: Targets::Classes {
+            labels: (0..41).map(|_| below(4)).collect(),
+            names: ["a", "b", "c", "d"].map(str::to_owned).to_vec(),
+        },
+        weights: None,
+        encoding: None,
         parts: Parts {
             train: 0..23,
             validation: 23..30,
@@ -85,16 +89,18 @@ fn random_dataset() -> Dataset {
     }
 }
 
-fn request(config: Config, trust: Trust) -> Request {
+pub(crate) fn request(config: Config, trust: Trust) -> Request {
     let choice = std::env::var("ANYGRAD_ADAPTER").unwrap_or_default();
     let adapter = Choice::from(choice.as_str());
     Request {
         config,
         data: None,
+        fold: None,
         init: None,
         adapter,
         trust,
         tune: Tune::Off,
+        control: Control::default(),
     }
 }
 
@@ -118,7 +124,7 @@ fn persistent(graph: &Graph, name: &str) -> Option<Value> {
 
 /// The same training by the references in f64: the loss of every step and the final slab.
 fn interpreted(config: &Config, dataset: &Dataset, steps: usize) -> (Vec<f64>, Vec<f64>) {
-    let network = Network::new(config, dataset.sample_shape, dataset.classes.len()).unwrap();
+    let network = Network::new(config, dataset.sample_shape, dataset.targets.outputs()).unwrap();
     let Samples::Bytes(bytes) = &dataset.samples else {
         panic!("the data set is bytes")
     };
@@ -126,7 +132,9 @@ fn interpreted(config: &Config, dataset: &Dataset, steps: usize) -> (Vec<f64>, V
         samples: dataset.len(),
         sample_shape: dataset.sample_shape,
         dtype: DType::U8,
-        classes: dataset.classes.len(),
+        classes: dataset.targets.outputs(),
+        regression: false,
+        weighted: false,
         normalization: Normalization {
             divide_by: 255.0,
             mean: vec![0.4, 0.5, 0.6],
@@ -159,7 +167,9 @@ fn interpreted(config: &Config, dataset: &Dataset, steps: usize) -> (Vec<f64>, V
     set(
         buffers::LABELS,
         dataset
-            .labels
+            .targets
+            .labels()
+            .unwrap()
             .iter()
             .map(|&label| f64::from(label))
             .collect(),
@@ -169,7 +179,7 @@ fn interpreted(config: &Config, dataset: &Dataset, steps: usize) -> (Vec<f64>, V
         buffers::GROUPS,
         network.groups().into_iter().map(f64::from).collect(),
     );
-    let classes = dataset.classes.len();
+    let classes = dataset.targets.outputs();
     set(
         buffers::IDENTITY,
         (0..classes * classes)
@@ -379,7 +389,8 @@ fn the_digits_are_learned() {
         Ok(())
     });
     let test = outcome.unwrap().test.unwrap();
-    assert!(test.accuracy >= 0.97, "test accuracy {}", test.accuracy);
+    let accuracy = test.metric.value();
+    assert!(accuracy >= 0.97, "test accuracy {accuracy}");
     let (first, last) = (&epochs[0], &epochs[epochs.len() - 1]);
     assert!(last.train.loss < first.train.loss / 4.0, "the loss falls");
     assert!(
@@ -513,6 +524,8 @@ fn planned_memory_is_within_a_quarter_of_the_lower_bound_for_every_shipped_net()
             sample_shape,
             dtype: DType::U8,
             classes: 10,
+            regression: false,
+            weighted: false,
             normalization: Normalization::default(),
         };
         let pass = Pass {

@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use crate::train::Metric;
+
 /// A whole number with separators: `12,345`.
 pub(super) fn count(number: impl Display) -> String {
     let digits = number.to_string();
@@ -58,6 +60,50 @@ pub(super) fn loss(loss: f64) -> String {
         format!("{loss:.4}")
     } else {
         format!("{loss:.3e}")
+    }
+}
+
+/// A number of a regression, in four significant digits: `12.35`, `0.001235`, `1.235e7`.
+pub(super) fn number(number: f64) -> String {
+    let magnitude = number.abs();
+    if magnitude == 0.0 || !number.is_finite() {
+        return number.to_string();
+    }
+    if !(1e-4..1e6).contains(&magnitude) {
+        return format!("{number:.3e}");
+    }
+    // 10^0 has three digits behind the point, each power of ten one less.
+    let decimals = (0..8).rev().find(|&decimals| {
+        let shown = format!("{magnitude:.decimals$}");
+        let digits = shown.trim_start_matches(['0', '.']).chars();
+        digits.filter(char::is_ascii_digit).count() <= 4
+    });
+    let decimals = decimals.unwrap_or(0);
+    format!("{number:.decimals$}")
+}
+
+/// A metric by its name: `accuracy 96.12 %`, `RMSE 1.234`.
+pub(super) fn metric(metric: Metric) -> String {
+    match metric {
+        Metric::Accuracy(_) => format!("accuracy {}", figure(metric)),
+        Metric::Rmse(_) => format!("RMSE {}", figure(metric)),
+    }
+}
+
+/// A metric without its name.
+pub(super) fn figure(metric: Metric) -> String {
+    match metric {
+        Metric::Accuracy(share) => percent(share),
+        Metric::Rmse(error) => number(error),
+    }
+}
+
+/// What is predicted: `10 classes`, `1 number`.
+pub(super) fn outputs(count: usize, regression: bool) -> String {
+    match (regression, count) {
+        (true, _) => plural(count, "number"),
+        (false, 1) => "1 class".to_owned(),
+        (false, _) => format!("{} classes", self::count(count)),
     }
 }
 
@@ -215,6 +261,22 @@ mod tests {
             (f64::NAN, "NaN"),
         ] {
             assert_eq!(loss(number), text);
+        }
+    }
+
+    #[test]
+    fn numbers_of_a_regression_have_four_digits() {
+        for (value, text) in [
+            (0.0, "0"),
+            (1.0, "1.000"),
+            (-12.345_6, "-12.35"),
+            (9999.6, "10000"),
+            (123_456.0, "123456"),
+            (0.012_346, "0.01235"),
+            (1.5e-9, "1.500e-9"),
+            (12_345_678.0, "1.235e7"),
+        ] {
+            assert_eq!(number(value), text);
         }
     }
 

@@ -10,7 +10,7 @@ use super::output::Out;
 use super::train;
 use crate::error::Result;
 use crate::plan::{Access, Kernel, Plan};
-use crate::train::{Inspection, Request, Tune, inspect};
+use crate::train::{Control, Inspection, Request, Tune, inspect};
 
 /// Show the layers of a network, its memory and its kernels, without training
 #[derive(Debug, clap::Args)]
@@ -38,8 +38,10 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
     let request = Request {
+        control: Control::default(),
         config: train::network(options.config.as_deref(), &options.sets)?,
         data: options.data.clone(),
+        fold: None,
         init: None,
         adapter: options.device.choice(),
         trust: options.device.trust(),
@@ -97,10 +99,10 @@ fn overview(inspection: &Inspection) -> Vec<String> {
     let mut lines = vec![
         format!("planned for {}", format::clean(&inspection.adapter)),
         format!(
-            "data: {}, samples of {} in {} classes",
+            "data: {}, samples of {} in {}",
             format::clean(&inspection.data),
             format::extents(&inspection.sample_shape),
-            format::count(inspection.classes)
+            format::outputs(inspection.classes, inspection.regression)
         ),
         String::new(),
     ];

@@ -1,4 +1,4 @@
-//! `anygrad predict`: what a trained network says of images.
+//! `anygrad predict`: what a trained network says of images, rows of tables and arrays.
 
 use std::path::PathBuf;
 
@@ -9,26 +9,28 @@ use super::format::{self, Align};
 use super::output::Out;
 use crate::error::Result;
 use crate::report;
-use crate::train::{self, Prediction};
+use crate::train::{self, Answer, Place, Prediction};
 
 /// So many classes beside the most probable one are told.
 const RUNNERS_UP: usize = 2;
 
-/// Ask a trained network about images
+/// Ask a trained network about images, rows of tables or arrays
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Images are PNG, JPEG or BMP; they are brought to the size the network knows
-and treated as its training data was.
+Images are PNG, JPEG, BMP or WebP; a network trained on a table takes CSV files
+with the same columns, one trained on arrays NPY files. All of them are treated
+as the training data was.
 
 Examples:
   anygrad predict runs/digits seven.png
   anygrad predict runs/digits --invert scan.jpg   dark ink on white paper
+  anygrad predict runs/prices new.csv
   anygrad predict runs/digits seven.png --json")]
 pub(super) struct Options {
     /// The folder of the run
     #[arg(value_name = "RUN")]
     run: PathBuf,
-    /// The images
+    /// The files
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// Exchange dark and light first
@@ -50,52 +52,69 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
         device.trust(),
     )?;
     out.end_bar();
-    let classes = &trained.model.classes;
+    let names = match &trained.model.targets {
+        Some(targets) => &targets.names,
+        None => &trained.model.classes,
+    };
     for prediction in &predictions {
-        out.object(&Object::new(prediction, classes))?;
+        out.object(&Object::new(prediction, names))?;
     }
-    out.lines(&lines(&predictions, classes))
+    out.lines(&lines(&predictions, names))
 }
 
-/// One line per file: path, class, probability, runners-up.
-fn lines(predictions: &[Prediction], classes: &[String]) -> Vec<String> {
+/// One line per sample: where it is, then its class, probability and runners-up, or its numbers.
+fn lines(predictions: &[Prediction], names: &[String]) -> Vec<String> {
     let row = |prediction: &Prediction| {
-        let mut order: Vec<usize> = (0..classes.len()).collect();
-        order.sort_by(|&a, &b| probability(prediction, b).total_cmp(&probability(prediction, a)));
-        let others: Vec<String> = order
-            .into_iter()
-            .filter(|&class| class != prediction.class)
-            .take(RUNNERS_UP)
-            .map(|class| {
-                let share = format::percent(probability(prediction, class));
-                format!("{} {share}", name(classes, class))
-            })
-            .collect();
-        vec![
-            format::clean(prediction.input.display()),
-            name(classes, prediction.class),
-            format::percent(probability(prediction, prediction.class)),
-            if others.is_empty() {
-                String::new()
-            } else {
-                format!("then {}", others.join(", "))
-            },
-        ]
+        let input = prediction.input.display();
+        let place = match prediction.place {
+            None => format::clean(input),
+            Some(Place::Line(line)) => format!("{}:{line}", format::clean(input)),
+            Some(Place::Sample(sample)) => format!("{}[{sample}]", format::clean(input)),
+        };
+        let mut cells = vec![place];
+        match &prediction.answer {
+            Answer::Class {
+                class,
+                probabilities,
+            } => cells.extend(class_cells(*class, probabilities, names)),
+            Answer::Values(values) => {
+                cells.extend(values.iter().map(|&value| format::number(value.into())));
+            }
+        }
+        cells
     };
     let rows: Vec<_> = predictions.iter().map(row).collect();
-    format::table(
-        &[Align::Left, Align::Left, Align::Right, Align::Left],
-        &rows,
-    )
+    let aligns = match predictions.first().map(|first| &first.answer) {
+        Some(Answer::Values(values)) => {
+            let numbers = std::iter::repeat_n(Align::Right, values.len());
+            [Align::Left].into_iter().chain(numbers).collect()
+        }
+        _ => vec![Align::Left, Align::Left, Align::Right, Align::Left],
+    };
+    format::table(&aligns, &rows)
 }
 
-fn probability(prediction: &Prediction, class: usize) -> f64 {
-    let probability = prediction.probabilities.get(class);
-    probability.copied().map_or(f64::NAN, f64::from)
+/// The class, its probability, and the runners-up.
+fn class_cells(class: usize, probabilities: &[f32], names: &[String]) -> [String; 3] {
+    let probability = |class: usize| probabilities.get(class).copied().unwrap_or(f32::NAN);
+    let share = |class: usize| format::percent(probability(class).into());
+    let mut order: Vec<usize> = (0..names.len()).collect();
+    order.sort_by(|&a, &b| probability(b).total_cmp(&probability(a)));
+    let others: Vec<String> = order
+        .into_iter()
+        .filter(|&other| other != class)
+        .take(RUNNERS_UP)
+        .map(|class| format!("{} {}", name(names, class), share(class)))
+        .collect();
+    let then = match others[..] {
+        [] => String::new(),
+        _ => format!("then {}", others.join(", ")),
+    };
+    [name(names, class), share(class), then]
 }
 
-fn name(classes: &[String], class: usize) -> String {
-    match classes.get(class) {
+fn name(names: &[String], class: usize) -> String {
+    match names.get(class) {
         Some(name) => format::clean(name),
         None => class.to_string(),
     }
@@ -105,35 +124,65 @@ fn name(classes: &[String], class: usize) -> String {
 #[derive(serde::Serialize)]
 struct Object<'a> {
     input: String,
-    class: String,
-    probabilities: Probabilities<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sample: Option<usize>,
+    #[serde(flatten)]
+    answer: AnswerObject<'a>,
 }
 
-/// The probability of each class by its name, in the order of the classes.
-struct Probabilities<'a> {
-    classes: &'a [String],
+/// What a network says, for machines.
+#[derive(serde::Serialize)]
+#[serde(untagged)]
+enum AnswerObject<'a> {
+    Class {
+        class: String,
+        probabilities: ByName<'a>,
+    },
+    Values {
+        values: ByName<'a>,
+    },
+}
+
+/// The number of each class or target by its name, in the order of the outputs.
+struct ByName<'a> {
+    names: &'a [String],
     values: &'a [f32],
 }
 
-impl Serialize for Probabilities<'_> {
+impl Serialize for ByName<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.classes.len()))?;
-        for (class, value) in self.classes.iter().zip(self.values) {
-            map.serialize_entry(class, value)?;
+        let mut map = serializer.serialize_map(Some(self.names.len()))?;
+        for (name, value) in self.names.iter().zip(self.values) {
+            map.serialize_entry(name, value)?;
         }
         map.end()
     }
 }
 
 impl<'a> Object<'a> {
-    fn new(prediction: &'a Prediction, classes: &'a [String]) -> Self {
-        let class = classes.get(prediction.class);
+    fn new(prediction: &'a Prediction, names: &'a [String]) -> Self {
+        let (line, sample) = match prediction.place {
+            Some(Place::Line(line)) => (Some(line), None),
+            Some(Place::Sample(sample)) => (None, Some(sample)),
+            None => (None, None),
+        };
         Self {
             input: prediction.input.display().to_string(),
-            class: class.map_or_else(|| prediction.class.to_string(), Clone::clone),
-            probabilities: Probabilities {
-                classes,
-                values: &prediction.probabilities,
+            line,
+            sample,
+            answer: match &prediction.answer {
+                Answer::Class {
+                    class,
+                    probabilities: values,
+                } => AnswerObject::Class {
+                    class: (names.get(*class)).map_or_else(|| class.to_string(), Clone::clone),
+                    probabilities: ByName { names, values },
+                },
+                Answer::Values(values) => AnswerObject::Values {
+                    values: ByName { names, values },
+                },
             },
         }
     }
@@ -147,13 +196,19 @@ mod tests {
         let predictions = vec![
             Prediction {
                 input: "a.png".into(),
-                class: 2,
-                probabilities: vec![0.0, 0.25, 0.625, 0.125],
+                place: None,
+                answer: Answer::Class {
+                    class: 2,
+                    probabilities: vec![0.0, 0.25, 0.625, 0.125],
+                },
             },
             Prediction {
                 input: "long/name.png".into(),
-                class: 0,
-                probabilities: vec![1.0, 0.0, 0.0, 0.0],
+                place: None,
+                answer: Answer::Class {
+                    class: 0,
+                    probabilities: vec![1.0, 0.0, 0.0, 0.0],
+                },
             },
         ];
         let classes = ["zebra", "ape", "yak", "bee"].map(str::to_owned).to_vec();
@@ -178,6 +233,24 @@ mod tests {
         assert_eq!(
             serde_json::to_string(&Object::new(&predictions[0], &classes)).unwrap(),
             r#"{"input":"a.png","class":"yak","probabilities":{"zebra":0.0,"ape":0.25,"yak":0.625,"bee":0.125}}"#
+        );
+    }
+
+    #[test]
+    fn a_row_of_a_table_is_a_line_with_its_numbers() {
+        let predictions = [(2, 1.5), (13, -1200.25)].map(|(line, value)| Prediction {
+            input: "new.csv".into(),
+            place: Some(Place::Line(line)),
+            answer: Answer::Values(vec![value]),
+        });
+        let names = ["price".to_owned()];
+        assert_eq!(
+            lines(&predictions, &names),
+            ["new.csv:2   1.500", "new.csv:13  -1200"]
+        );
+        assert_eq!(
+            serde_json::to_string(&Object::new(&predictions[0], &names)).unwrap(),
+            r#"{"input":"new.csv","line":2,"values":{"price":1.5}}"#
         );
     }
 }

@@ -1,8 +1,12 @@
 //! The grammar as data: every key with what it takes, its default and its meaning. The reader checks against these tables and
 //! a description of the format for editors can be made from them.
 
+use super::control::OnNanWord;
 use super::schedule::{Anneal, MAX_MILESTONES, Unit};
-use super::{Activation, DataSource, Initializer, MAX_PARTS, Split};
+use super::{
+    Activation, Categories, DataSource, Initializer, MAX_PARTS, Missing, Monitored, Normalize,
+    Split, Task,
+};
 
 /// A key of a table.
 #[derive(Debug)]
@@ -36,6 +40,10 @@ pub enum Takes {
     Float(&'static Bounds),
     /// A number or a list of numbers, one per channel.
     Floats(&'static Bounds),
+    /// A list of strings.
+    Texts,
+    /// "balanced", or a table of numbers by the names of classes.
+    ClassWeights(&'static Bounds),
     /// One of a few words.
     Choice(fn() -> Vec<&'static str>),
     /// A table of its own.
@@ -107,7 +115,38 @@ fn words<T: Choice>() -> Vec<&'static str> {
 }
 
 impl Choice for DataSource {
-    const ALL: &'static [(&'static str, Self)] = &[("digits", Self::Digits), ("idx", Self::Idx)];
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("digits", Self::Digits),
+        ("idx", Self::Idx),
+        ("images", Self::Images),
+        ("csv", Self::Csv),
+        ("npy", Self::Npy),
+    ];
+}
+
+impl Choice for Task {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("classification", Self::Classification),
+        ("regression", Self::Regression),
+    ];
+}
+
+impl Choice for Normalize {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("none", Self::None), ("standard", Self::Standard)];
+}
+
+impl Choice for Categories {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("one_hot", Self::OneHot), ("ordinal", Self::Ordinal)];
+}
+
+impl Choice for Missing {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("refuse", Self::Refuse),
+        ("drop", Self::Drop),
+        ("fill", Self::Fill),
+    ];
 }
 
 impl Choice for Split {
@@ -181,10 +220,21 @@ static AT_LEAST_ONE: Bounds = Bounds {
     max: 1e18,
     words: "a number of at least 1",
 };
+static BELOW_ONE_NOT_ZERO: Bounds = Bounds {
+    min: 1e-6,
+    max: 1.0,
+    words: "a number above 0 and at most 1",
+};
 static BELOW_ONE: Bounds = Bounds {
     min: 0.0,
     max: 1.0 - f32::EPSILON as f64 / 2.0,
     words: "a number of at least 0 and below 1",
+};
+
+static WEIGHT: Bounds = Bounds {
+    min: 0.0,
+    max: 1e9,
+    words: "a number from 0 to 1e9",
 };
 
 const MAX_WIDTH: u64 = 1 << 20;
@@ -213,19 +263,63 @@ pub static TOP: &[Key] = &[
     key("param", Takes::Tables, Rule("all weights alike"), "weights that are trained differently, by their names"),
     key("average", Takes::Table, Rule("no average"), "weights averaged over steps or epochs: these are validated, tested and saved"),
     key("schedule", Takes::Table, Rule("a constant learning rate"), "how the learning rate moves"),
+    key("checkpoint", Takes::Table, Rule("all its defaults"), "when the state of the training is written down"),
+    key("early_stopping", Takes::Table, Rule("the training runs to its end"), "ends a training that no longer gets better"),
     key("layer", Takes::Tables, Required, "the network, layer by layer"),
 ];
 
 /// `[data]`.
 #[rustfmt::skip]
 pub static DATA: &[Key] = &[
-    key("source", Takes::Choice(words::<DataSource>), Rule("idx when path is given, else required"), "where samples come from"),
-    key("path", Takes::Text, Rule("given on the command line"), "folder of the IDX files"),
+    key("source", Takes::Choice(words::<DataSource>), Rule("by path: csv for a name in .csv or .tsv, else idx; without path required"), "where samples come from"),
+    key("path", Takes::Text, Rule("given on the command line"), "the file or folder"),
+    key("task", Takes::Choice(words::<Task>), Rule("regression for csv and npy with a loss of numbers, else classification"), "whether classes or numbers are predicted"),
+    key("test", Takes::Float(&BELOW_ONE), Float(0.2), "fraction of the samples held back for the test, where the data brings no test part"),
     key("validation", Takes::Float(&BELOW_ONE), Float(0.0), "fraction of the training samples held back for validation"),
-    key("split", Takes::Choice(words::<Split>), Word("tail"), "which samples are held back: the last, random ones, or the same share of every class"),
-    key("divide_by", Takes::Float(&POSITIVE), Rule("255; 240 for digits"), "pixels are divided by this"),
+    key("split", Takes::Choice(words::<Split>), Rule("tail for digits and idx, else stratified"), "which samples are held back: the last, random ones, or the same share of every class"),
+    key("divide_by", Takes::Float(&POSITIVE), Rule("255 for idx and images, 240 for digits, else 1"), "raw numbers are divided by this"),
+    key("normalize", Takes::Choice(words::<Normalize>), Rule("standard for images, csv and npy, unless mean or std are given; else none"), "standard: mean and deviation are fitted to the training part"),
     key("mean", Takes::Floats(&ANY), Rule("nothing is subtracted"), "subtracted after the division, for all channels or for each"),
     key("std", Takes::Floats(&POSITIVE), Rule("no division"), "divided by after the subtraction, for all channels or for each"),
+    key("class_weights", Takes::ClassWeights(&WEIGHT), Rule("all classes weigh 1"), "how much the samples of each class count in the loss while training"),
+    key("size", Takes::Size(1, 16_384), Rule("the median of the pictures, at most 224"), "height and width that pictures are brought to"),
+    key("channels", Takes::Int(1, 4), Rule("1 if all pictures are grey, else 3"), "1 for grey, 3 for colours, 4 with transparency"),
+    key("target", Takes::Text, Rule("the last column"), "the column to be predicted"),
+    key("weight", Takes::Text, Rule("all rows count the same"), "a column that says how much each row counts"),
+    key("ignore", Takes::Texts, Rule("none"), "columns that are not looked at"),
+    key("categorical", Takes::Texts, Rule("none but the columns of texts"), "columns whose numbers are names"),
+    key("categories", Takes::Choice(words::<Categories>), Word("one_hot"), "what a category becomes: a number for each, or its place in the alphabet"),
+    key("missing", Takes::Choice(words::<Missing>), Word("refuse"), "what is done about missing values: refuse, drop the rows, or fill in the mean or the most frequent"),
+];
+
+/// Keys of `[data]` that only some sources have.
+pub static DATA_OF: &[(&[DataSource], &[&str])] = &[
+    (
+        &[
+            DataSource::Idx,
+            DataSource::Images,
+            DataSource::Csv,
+            DataSource::Npy,
+        ],
+        &["path"],
+    ),
+    (
+        &[DataSource::Images, DataSource::Csv, DataSource::Npy],
+        &["test"],
+    ),
+    (&[DataSource::Csv, DataSource::Npy], &["task"]),
+    (&[DataSource::Images], &["size", "channels"]),
+    (
+        &[DataSource::Csv],
+        &[
+            "target",
+            "weight",
+            "ignore",
+            "categorical",
+            "categories",
+            "missing",
+        ],
+    ),
 ];
 
 /// `[train]`.
@@ -240,6 +334,26 @@ pub static TRAIN: &[Key] = &[
     key("loss", Takes::Choice(words::<LossWord>), Word("cross_entropy"), "what is made small; cross_entropy applies softmax itself, binary_cross_entropy sigmoid"),
     key("label_smoothing", Takes::Float(&BELOW_ONE), Float(0.0), "share of each target spread over all classes, for cross_entropy"),
     key("huber_delta", Takes::Float(&POSITIVE), Float(1.0), "difference beyond which huber is a straight line"),
+];
+
+/// `[checkpoint]`.
+#[rustfmt::skip]
+pub static CHECKPOINT: &[Key] = &[
+    key("every", Takes::Text, Word("10m"), "how often: a number of steps, epochs, s, m or h, or never"),
+    key("keep", Takes::Int(1, 1_000_000), Int(2), "so many of the newest stay"),
+    key("best", Takes::Choice(words::<Option<Monitored>>), Rule("what early stopping monitors, else none"), "the best epoch by this metric stays, too"),
+    key("on_nan", Takes::Choice(words::<OnNanWord>), Word("stop"), "after a loss that is not a number: stop, or go back to a checkpoint"),
+    key("rollback_factor", Takes::Float(&BELOW_ONE_NOT_ZERO), Float(0.5), "the learning rate is multiplied by this when going back"),
+    key("rollbacks", Takes::Int(1, 1000), Int(3), "going back so often at most"),
+];
+
+/// `[early_stopping]`.
+#[rustfmt::skip]
+pub static EARLY_STOPPING: &[Key] = &[
+    key("monitor", Takes::Choice(words::<Monitored>), Word("validation_loss"), "what is watched from epoch to epoch"),
+    key("patience", Takes::Int(1, u32::MAX as u64), Int(5), "epochs without an improvement after which the training ends"),
+    key("min_delta", Takes::Float(&NOT_NEGATIVE), Float(0.0), "a smaller change is no improvement"),
+    key("restore_best", Takes::Bool, Bool(true), "the result is the best epoch, not the last"),
 ];
 
 #[rustfmt::skip]
@@ -455,6 +569,12 @@ impl Family {
     }
 }
 
+/// Whether a source has a key of `[data]`.
+pub(super) fn has(source: DataSource, key: &str) -> bool {
+    let of = DATA_OF.iter().filter(|(_, names)| names.contains(&key));
+    of.clone().all(|(owners, _)| owners.contains(&source))
+}
+
 /// The place where a key of this name may stand, as a message names it.
 pub(super) fn home(name: &str) -> Option<&'static str> {
     let is = |key: &Key| key.name == name;
@@ -472,6 +592,10 @@ pub(super) fn home(name: &str) -> Option<&'static str> {
         Some("[average]")
     } else if PARAM.iter().any(is) {
         Some("a [[param]]")
+    } else if CHECKPOINT.iter().any(is) {
+        Some("[checkpoint]")
+    } else if EARLY_STOPPING.iter().any(is) {
+        Some("[early_stopping]")
     } else if LAYER.keys().any(is) {
         Some("a [[layer]]")
     } else {
@@ -497,6 +621,11 @@ impl Takes {
             }
             Self::Float(bounds) => bounds.words.to_owned(),
             Self::Floats(bounds) => format!("{}, or a list of them", bounds.words),
+            Self::ClassWeights(bounds) => format!(
+                "\"balanced\", or a table with {} for each class",
+                bounds.words
+            ),
+            Self::Texts => "a list of texts in quotes".to_owned(),
             Self::Choice(words) => format!("one of {}", words().join(", ")),
             Self::Table => "a table".to_owned(),
             Self::Tables => "a list of tables".to_owned(),

@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 use crate::error::{Diagnostic, Error, Result, SourceErrors};
 
 mod average;
+mod control;
+mod data;
 pub mod keys;
 mod layers;
 mod optimizer;
@@ -74,6 +76,10 @@ pub struct Config {
     pub average: Option<Average>,
     /// `[[param]]`: weights that are trained differently. Of those that match a weight the last one counts.
     pub params: Vec<Param>,
+    /// `[checkpoint]`: when the state of the training is written down.
+    pub checkpoints: Checkpoints,
+    /// `[early_stopping]`: ends a training that no longer gets better; `None`: nothing does.
+    pub early_stopping: Option<EarlyStopping>,
     /// `[[layer]]`, in order: at least one.
     pub layers: Vec<Layer>,
     /// The text all this was read from.
@@ -91,6 +97,8 @@ impl PartialEq for Config {
             && self.schedule == other.schedule
             && self.average == other.average
             && self.params == other.params
+            && self.checkpoints == other.checkpoints
+            && self.early_stopping == other.early_stopping
             && self.layers == other.layers
     }
 }
@@ -104,23 +112,39 @@ pub struct Source {
     pub text: String,
 }
 
-/// `[data]`: what is learned from and how pixels become numbers: `x = (pixel / divide_by - mean) / std`.
+/// `[data]`: what is learned from and how raw numbers become what the network sees: `x = (raw / divide_by - mean) / std`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Data {
-    /// `source`: where samples come from. Default: `idx` when `path` is given, else the key is required.
+    /// `source`: where samples come from. Default: `csv` when `path` ends in .csv or .tsv, `idx` for another `path`, else the key is
+    /// required.
     pub source: DataSource,
-    /// `path`: the folder of the IDX files, relative to the working directory. May be missing: the command line can give it.
+    /// `path`: the file or folder, relative to the working directory. May be missing: the command line can give it.
     pub path: Option<PathBuf>,
-    /// `validation`: the fraction of the training samples held back for validation, 0 <= f < 1. Default 0.
+    /// `task`: whether the targets are classes or numbers. Default: numbers for csv and npy with a loss of numbers, else classes.
+    pub task: Task,
+    /// `test`: the fraction of the samples held back for the test, 0 <= f < 1, where the data brings no test part. Default 0.2.
+    pub test: f64,
+    /// `validation`: the fraction of the training samples held back for validation, 0 <= f < 1, where the data brings no validation
+    /// part. Default 0.
     pub validation: f64,
-    /// `split`: which samples are held back. Default `tail`.
+    /// `split`: which samples are held back. Default `stratified`; `tail` for the digits and idx.
     pub split: Split,
-    /// `divide_by`: pixels (0 to 255) are divided by this. Default 255; 240 for the digits, whose PNG holds 0 to 240.
+    /// `divide_by`: raw numbers are divided by this. Default 255 for idx and images; 240 for the digits, whose PNG holds 0 to 240; 1
+    /// for csv and npy.
     pub divide_by: f64,
+    /// `normalize`: whether mean and deviation are fitted to the training part. Default `standard` for images, csv and npy, unless
+    /// `mean` or `std` are given; else `none`.
+    pub normalize: Normalize,
     /// `mean`: subtracted after the division; one for all channels or one for each. Default: nothing is subtracted.
     pub mean: Option<Vec<f64>>,
     /// `std`: divided by after the subtraction; one for all channels or one for each, above 0. Default: no division.
     pub std: Option<Vec<f64>>,
+    /// `class_weights`: how much the samples of each class count in the loss while training. Default: all the same.
+    pub class_weights: Option<ClassWeights>,
+    /// For source images.
+    pub images: Images,
+    /// For source csv.
+    pub table: Table,
 }
 
 /// Where samples come from.
@@ -130,6 +154,87 @@ pub enum DataSource {
     Digits,
     /// `idx`: IDX files, the format of MNIST.
     Idx,
+    /// `images`: a folder of pictures for each class.
+    Images,
+    /// `csv`: a table.
+    Csv,
+    /// `npy`: arrays of NumPy.
+    Npy,
+}
+
+/// What is predicted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// `classification`: one of a few classes.
+    Classification,
+    /// `regression`: numbers.
+    Regression,
+}
+
+/// Where mean and standard deviation come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Normalize {
+    /// `none`: from `mean` and `std`; without them numbers stay as they are.
+    None,
+    /// `standard`: fitted to the training part, for each channel or column; numbers to be predicted as well.
+    Standard,
+}
+
+/// How much the samples of each class count in the loss.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClassWeights {
+    /// `"balanced"`: every class counts the same, however many samples it has: n / (classes · samples of the class).
+    Balanced,
+    /// A table of weights by the names of the classes; those that are not named weigh 1.
+    Table(Vec<(String, f64)>),
+}
+
+/// How pictures become samples of one shape.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Images {
+    /// `size`: height and width. Default: the median of the pictures, at most 224.
+    pub size: Option<[usize; 2]>,
+    /// `channels`: 1, 3 or 4. Default: 1 if all pictures are grey, else 3.
+    pub channels: Option<usize>,
+}
+
+/// How a table becomes samples.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    /// `target`: the column to be predicted. Default: the last.
+    pub target: Option<String>,
+    /// `weight`: a column that says how much each row counts. Default: all the same.
+    pub weight: Option<String>,
+    /// `ignore`: columns that are not looked at. Default none.
+    pub ignore: Vec<String>,
+    /// `categorical`: columns whose numbers are names. Default none; columns of texts are categorical anyway.
+    pub categorical: Vec<String>,
+    /// `categories`: what categories become. Default `one_hot`.
+    pub categories: Categories,
+    /// `missing`: what is done about missing values. Default `refuse`.
+    pub missing: Missing,
+}
+
+/// What the categories of a column become.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Categories {
+    /// `one_hot`: a number for each, of which one is 1 and the others 0.
+    #[default]
+    OneHot,
+    /// `ordinal`: one number, 0, 1, 2, … in alphabetical order.
+    Ordinal,
+}
+
+/// What is done about missing values in a table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Missing {
+    /// `refuse`: an error that names the first one.
+    #[default]
+    Refuse,
+    /// `drop`: rows with one are left out.
+    Drop,
+    /// `fill`: the mean of the training part stands in, or its most frequent category.
+    Fill,
 }
 
 /// Which training samples are held back for validation.
@@ -220,7 +325,7 @@ pub enum Loss {
     },
     /// `binary_cross_entropy` of logits, each of which says yes or no: sigmoid is part of it.
     BinaryCrossEntropy,
-    /// `mse`: the mean of the squared differences to the target (of a class: its one-hot row).
+    /// `mse`: the mean of the squared differences to the target; that of a class is its one-hot row.
     Mse,
     /// `mae`: the mean of the absolute differences to the target.
     Mae,
@@ -351,6 +456,7 @@ pub enum Activation {
 }
 
 pub use average::Average;
+pub use control::{Checkpoints, EarlyStopping, Every, Monitored, OnNan, Rollback};
 pub use optimizer::{Adam, Clip, Lion, Optimizer, RmsProp, Sgd};
 pub use param::{MAX_PARAMS, Param};
 pub use schedule::{Anneal, Curve, MAX_MILESTONES, Plateau, Schedule, Unit};
@@ -364,6 +470,8 @@ pub fn key_like(word: &str) -> Option<String> {
         ("optimizer.", keys::OPTIMIZER.keys().collect()),
         ("schedule.", keys::SCHEDULE.keys().collect()),
         ("average.", keys::AVERAGE.keys().collect()),
+        ("checkpoint.", keys::CHECKPOINT.iter().collect()),
+        ("early_stopping.", keys::EARLY_STOPPING.iter().collect()),
         ("data.", keys::DATA.iter().collect::<Vec<_>>()),
     ];
     let names = tables.iter().flat_map(|(_, keys)| keys.iter());

@@ -1,10 +1,11 @@
 //! Reads one table against its keys: unknown keys, wrong types, numbers out of range and missing keys all go to the report, and
 //! reading goes on with a value that is allowed.
 
+use super::ClassWeights;
 use super::keys::{self, Choice, Fallback, Family, Key, Takes};
 use super::report::{Report, show};
 use super::suggest;
-use super::tree::{Node, Place, Table, Value};
+use super::tree::{Entry, Node, Place, Table, Value};
 use super::value::{Wrong, float, int, size};
 
 /// The most channels that can have a mean and a deviation of their own.
@@ -360,6 +361,43 @@ impl<'s, 'r> Section<'s, 'r> {
                 Ok(spoken.to_owned())
             }
             _ => Err(Wrong::kind(node, "")),
+        })
+    }
+
+    /// A list of texts; empty if it is not given.
+    pub(super) fn texts(&mut self, name: &str) -> Vec<String> {
+        let text = |node: &Node| match &node.value {
+            Value::Text(text) => Ok(text.clone()),
+            _ => Err(Wrong::kind(node, "")),
+        };
+        let texts = self.read(name, |node, _| match &node.value {
+            Value::List(list) => list.iter().map(text).collect(),
+            _ => Err(Wrong::kind(node, "write a list, as in [\"a\", \"b\"]")),
+        });
+        texts.unwrap_or_default()
+    }
+
+    /// Weights of classes, if they are given.
+    pub(super) fn class_weights(&mut self, name: &str) -> Option<ClassWeights> {
+        self.read(name, |node, takes| {
+            let Takes::ClassWeights(bounds) = takes else {
+                panic!("`{name}` is no table of weights in the tables of keys")
+            };
+            match &node.value {
+                Value::Text(text) if text == "balanced" => Ok(ClassWeights::Balanced),
+                Value::Text(_) => Err(Wrong::new(node, "did you mean \"balanced\"?", "")),
+                Value::Table(table) if !table.entries.is_empty() => {
+                    let weight =
+                        |entry: &Entry| Ok((entry.key.clone(), float(&entry.node, bounds)?));
+                    let weights = table
+                        .entries
+                        .iter()
+                        .map(weight)
+                        .collect::<Result<_, Wrong>>();
+                    weights.map(ClassWeights::Table)
+                }
+                _ => Err(Wrong::kind(node, "as in { cat = 1.0, dog = 2.5 }")),
+            }
         })
     }
 

@@ -1,5 +1,6 @@
 //! The tables of the file, one function each, and what must hold between their keys.
 
+use super::control;
 use super::keys::{self, Choice, LossWord};
 use super::reader::Section;
 use super::report::{Report, show};
@@ -7,11 +8,8 @@ use super::schedule;
 use super::suggest;
 use super::tree::{Node, Place, Table, Value};
 use super::value::size;
-use super::{
-    Config, Data, DataSource, Initializer, Length, Loss, MAX_PARTS, MicroBatch, Source, Split,
-    Train,
-};
-use super::{average, layers, optimizer, param};
+use super::{Config, Initializer, Length, Loss, MAX_PARTS, MicroBatch, Source, Train};
+use super::{average, data, layers, optimizer, param};
 
 /// The configuration. When the report holds mistakes it is only fit to be thrown away.
 pub(super) fn config(root: &Table, report: &mut Report<'_>) -> Config {
@@ -21,12 +19,14 @@ pub(super) fn config(root: &Table, report: &mut Report<'_>) -> Config {
     let seed = top.int("seed");
     let name = name(&mut top, &file);
     let init = top.choice("init").unwrap_or(Initializer::Auto);
-    let data = data(report, root, &end);
     let train = train(report, root, &end);
+    let data = data::data(report, root, &end, train.loss);
     let (optimizer, clip) = optimizer::optimizer(report, root, &end);
     let schedule = schedule::schedule(report, root, optimizer.learning_rate());
     let average = average::average(report, root);
     let params = param::params(report, root);
+    let early_stopping = control::early_stopping(report, root);
+    let checkpoints = control::checkpoints(report, root, &end, early_stopping.as_ref());
     let layers = layers::layers(report, root, &end, init);
     layers::refuse_final_activation(report, root, &layers, train.loss);
     Config {
@@ -39,6 +39,8 @@ pub(super) fn config(root: &Table, report: &mut Report<'_>) -> Config {
         schedule,
         average,
         params,
+        checkpoints,
+        early_stopping,
         layers,
         source: Source {
             name: file,
@@ -150,64 +152,6 @@ pub(super) fn missing_table(
         };
         let message = format!("{brackets} is missing");
         report.mistake(end, message, "the file ends here", help);
-    }
-}
-
-fn data(report: &mut Report<'_>, root: &Table, end: &Place) -> Data {
-    let empty = Table::default();
-    let found = table(report, root, "data");
-    if found.is_none() {
-        let help = "add [data] with source = \"idx\" or source = \"digits\"";
-        missing_table(report, root, end, "data", help);
-    }
-    let there = found.is_some();
-    let (table, place) = found.unwrap_or((&empty, end.clone()));
-    let mut s = Section::open(report, table, &place, "[data]", keys::DATA);
-    let path = s.text("path");
-    let given = s.given("source").is_some();
-    let source = s.choice::<DataSource>("source");
-    if there && !given && s.given("path").is_none() && s.sound("source") && s.sound("path") {
-        s.require("source");
-    }
-    if source == Some(DataSource::Digits) && s.given("path").is_some() {
-        s.mistake_at(
-            "path",
-            "`path` belongs to source idx, not digits",
-            "the digits are inside the program",
-            "remove `path`, or set source = \"idx\"",
-        );
-    }
-    if path.as_deref() == Some("") {
-        let help = "name a folder, or remove `path` and give the folder on the command line";
-        s.mistake_at("path", "`path` is empty", "no folder", help);
-    }
-    let source = source.unwrap_or(DataSource::Idx);
-    let by_source = match source {
-        DataSource::Digits => 240.0,
-        DataSource::Idx => 255.0,
-    };
-    let (mean, std) = (s.floats("mean"), s.floats("std"));
-    if let (Some(mean), Some(std)) = (&mean, &std)
-        && mean.len() > 1
-        && std.len() > 1
-        && mean.len() != std.len()
-    {
-        let message = format!(
-            "`std` has {} values, but `mean` has {}",
-            std.len(),
-            mean.len()
-        );
-        let help = "give both one value per channel, or one for all";
-        s.mistake_at("std", &message, "another number of channels", help);
-    }
-    Data {
-        source,
-        path: path.map(Into::into),
-        validation: s.float("validation"),
-        split: s.choice("split").unwrap_or(Split::Tail),
-        divide_by: s.float_if_given("divide_by").unwrap_or(by_source),
-        mean,
-        std,
     }
 }
 

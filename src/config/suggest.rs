@@ -75,6 +75,9 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("type", "kind"),
     ("units", "out_features"),
     ("use_bias", "bias"),
+    ("val_acc", "validation_accuracy"),
+    ("val_accuracy", "validation_accuracy"),
+    ("val_loss", "validation_loss"),
     ("validation_split", "validation"),
     ("warmup_steps", "warmup"),
 ];

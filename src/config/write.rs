@@ -2,10 +2,11 @@
 
 use std::fmt::{Display, Write};
 
-use super::keys::{Choice, LossWord};
+use super::control;
+use super::keys::{self, Choice, LossWord};
 use super::{
-    Activation, Config, Conv2d, Curve, Data, Dense, Layer, LayerKind, Length, Loss, MicroBatch,
-    Pool2d, Schedule, Train, average, optimizer, param,
+    Activation, ClassWeights, Config, Conv2d, Curve, Data, DataSource, Dense, Layer, LayerKind,
+    Length, Loss, MicroBatch, Pool2d, Schedule, Table, Train, average, optimizer, param,
 };
 
 pub(super) fn config(config: &Config) -> String {
@@ -22,6 +23,11 @@ pub(super) fn config(config: &Config) -> String {
     for each in &config.params {
         param::write(&mut toml, each);
     }
+    control::write(
+        &mut toml,
+        config.checkpoints,
+        config.early_stopping.as_ref(),
+    );
     for each in &config.layers {
         layer(&mut toml, each);
     }
@@ -48,7 +54,11 @@ impl Toml {
         self.put(key, toml::Value::from(value));
     }
 
-    fn word(&mut self, key: &str, value: impl Choice) {
+    fn texts(&mut self, key: &str, values: &[String]) {
+        self.put(key, toml::Value::from(values.to_vec()));
+    }
+
+    pub(super) fn word(&mut self, key: &str, value: impl Choice) {
         self.text(key, value.word());
     }
 
@@ -86,11 +96,57 @@ fn data(toml: &mut Toml, data: &Data) {
     if let Some(path) = &data.path {
         toml.text("path", &path.to_string_lossy());
     }
+    if keys::has(data.source, "task") {
+        toml.word("task", data.task);
+    }
+    if keys::has(data.source, "test") {
+        toml.float("test", data.test);
+    }
     toml.float("validation", data.validation);
     toml.word("split", data.split);
     toml.float("divide_by", data.divide_by);
+    toml.word("normalize", data.normalize);
     toml.floats("mean", data.mean.as_deref());
     toml.floats("std", data.std.as_deref());
+    match &data.class_weights {
+        None => {}
+        Some(ClassWeights::Balanced) => toml.text("class_weights", "balanced"),
+        Some(ClassWeights::Table(weights)) => {
+            let weight = |(class, weight): &(String, f64)| {
+                format!("{} = {weight:?}", toml::Value::from(class.as_str()))
+            };
+            let weights: Vec<String> = weights.iter().map(weight).collect();
+            toml.put(
+                "class_weights",
+                format_args!("{{ {} }}", weights.join(", ")),
+            );
+        }
+    }
+    match data.source {
+        DataSource::Images => {
+            if let Some(size) = data.images.size {
+                toml.size("size", size);
+            }
+            if let Some(channels) = data.images.channels {
+                toml.put("channels", channels);
+            }
+        }
+        DataSource::Csv => table(toml, &data.table),
+        DataSource::Digits | DataSource::Idx | DataSource::Npy => {}
+    }
+}
+
+fn table(toml: &mut Toml, table: &Table) {
+    if let Some(target) = &table.target {
+        toml.text("target", target);
+    }
+    if let Some(weight) = &table.weight {
+        toml.text("weight", weight);
+    }
+    toml.texts("ignore", &table.ignore);
+    toml.texts("categorical", &table.categorical);
+    toml.word("categories", table.categories);
+    toml.word("missing", table.missing);
 }
 
 fn train(toml: &mut Toml, train: &Train) {

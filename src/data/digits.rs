@@ -6,7 +6,7 @@
 use image::ImageFormat;
 
 use super::split::{self, Split};
-use super::{Dataset, HoldOut, Labelled, assemble, numbered_classes};
+use super::{Dataset, HoldOut, Parts, Pool, Samples, Targets, numbered_classes};
 use crate::error::{Error, Result};
 use crate::rng::{Sequence, Stream};
 
@@ -26,40 +26,33 @@ const COLUMNS: usize = 43;
 const TEST_FRACTION: f64 = 0.2;
 const TEST_SEED: u64 = 1998;
 
-/// The digits, 360 of them as a fixed, stratified test part; the fraction `validation` of the other 1,437 is held out by `split`
-/// and `seed`.
+/// The digits, 360 of them as a fixed, stratified test part; the validation part is taken from the other 1,437.
 ///
 /// # Errors
 ///
-/// If `validation` leaves training or validation without a sample.
-pub fn load(validation: f64, split: Split, seed: u64) -> Result<Dataset> {
+/// If `hold_out` leaves training or validation without a sample.
+pub fn load(hold_out: &HoldOut) -> Result<Dataset> {
     let (samples, labels) = in_file_order()?;
-    let all = Labelled { samples, labels };
     let mut sequence = Sequence::new(TEST_SEED, Stream::Holdout, 0);
-    let (train, test) =
-        split::hold_out(&all.labels, TEST_FRACTION, Split::Stratified, &mut sequence)?;
-    let sample_len = SHAPE.iter().product();
-    let [train, test] = [train, test].map(|numbers| {
-        let mut part = Labelled {
-            samples: Vec::new(),
-            labels: Vec::new(),
-        };
-        part.extend(&all, &numbers, sample_len);
-        part
-    });
-    let validation = HoldOut {
-        fraction: validation,
-        split,
-        seed,
+    let (train, test) = split::hold_out(
+        &labels,
+        TEST_FRACTION,
+        Split::Stratified,
+        "test",
+        &mut sequence,
+    )?;
+    let parts = Parts::of([train.len(), 0, test.len()]);
+    let order = [train, test].concat();
+    let pool = Pool {
+        sample_shape: SHAPE,
+        samples: Samples::Bytes(super::in_order(samples, &order, SHAPE.iter().product())),
+        targets: Targets::Classes {
+            labels: super::in_order(labels, &order, 1),
+            names: numbered_classes(10),
+        },
+        parts,
     };
-    assemble(
-        "digits".to_owned(),
-        SHAPE,
-        numbered_classes(10),
-        train,
-        &test,
-        &validation,
-    )
+    pool.arrange("digits".to_owned(), hold_out)
 }
 
 /// All images (1797 × 8 × 8, values 0 to 240) and their labels (0 to 9), in the order of the original file.
@@ -103,7 +96,16 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::data::Samples;
+
+    fn load(validation: f64, split: Split, seed: u64) -> Result<Dataset> {
+        super::load(&HoldOut {
+            test: 0.0,
+            validation,
+            split,
+            seed,
+            fold: None,
+        })
+    }
 
     /// FNV-1a, 64 bits.
     fn fnv(bytes: impl IntoIterator<Item = u8>) -> u64 {
@@ -144,7 +146,10 @@ mod tests {
         for (validation, split, seed) in [(0.1, Split::Random, 1), (0.4, Split::Stratified, 77)] {
             let other = load(validation, split, seed).unwrap();
             assert_eq!(other.parts.test, base.parts.test);
-            assert_eq!(other.labels[1437..], base.labels[1437..]);
+            assert_eq!(
+                other.targets.labels().unwrap()[1437..],
+                base.targets.labels().unwrap()[1437..]
+            );
             assert!(
                 bytes(&other)[1437 * 64..] == bytes(&base)[1437 * 64..],
                 "{split:?}"
@@ -166,7 +171,7 @@ mod tests {
         let loaded: BTreeSet<&[u8]> = bytes(&dataset).chunks(64).collect();
         assert!(originals == loaded, "the same images");
         assert_eq!(
-            dataset.classes,
+            dataset.targets.classes(),
             ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
         );
         for (part, low, high) in [
@@ -174,7 +179,7 @@ mod tests {
             (dataset.parts.validation, 13, 15),
         ] {
             for class in 0..10 {
-                let labels = &dataset.labels[part.clone()];
+                let labels = &dataset.targets.labels().unwrap()[part.clone()];
                 let count = labels.iter().filter(|&&label| label == class).count();
                 assert!(
                     (low..=high).contains(&count),

@@ -12,12 +12,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use self::file::{Content, IdxFile};
-use super::{Dataset, HoldOut, Labelled, Split, assemble, numbered_classes};
+use super::files::{self, listed};
+use super::{Dataset, HoldOut, MAX_BYTES, Parts, Pool, Samples, Targets, numbered_classes};
 use crate::error::{Error, Result};
 
-/// All files of a folder together may declare this many bytes.
-const MAX_BYTES: u64 = (4 << 30) - (1 << 20);
-/// More classes than any classification data set in use has; a label beyond is damage, and would ask for that many outputs.
+/// A label is below this.
 const MAX_CLASSES: u32 = 1 << 16;
 
 /// The four files of a data set: which part, what it holds, what people call it, the name it has in MNIST.
@@ -52,13 +51,13 @@ const FILES: [(&str, Content, &str, &str); 4] = [
 ///
 /// A file is known by its name: it contains "train" or else "t10k" or "test", "images" or "labels", and "idx". Images are unsigned
 /// bytes (n, h, w) or (n, h, w, c) with 1 to 4 channels; labels are unsigned bytes or 32-bit integers. There are as many classes as
-/// the largest label of the training file says. The fraction `validation` of the training file is held out by `split` and `seed`.
+/// the largest label of the training file says. The validation part is taken from the training file.
 ///
 /// # Errors
 ///
-/// If the folder or one of the files is missing, or a file is not exactly what its header and the other files say; if `validation`
+/// If the folder or one of the files is missing, or a file is not exactly what its header and the other files say; if `hold_out`
 /// leaves training or validation without a sample.
-pub fn load(dir: &Path, validation: f64, split: Split, seed: u64) -> Result<Dataset> {
+pub fn load(dir: &Path, hold_out: &HoldOut) -> Result<Dataset> {
     let [train_images, train_labels, test_images, test_labels] = find(dir)?;
     // All headers are checked, alone and against each other, before the first sample is read.
     let mut train_images = IdxFile::open(&train_images, Content::Images)?;
@@ -85,11 +84,9 @@ pub fn load(dir: &Path, validation: f64, split: Split, seed: u64) -> Result<Data
         [&train_images, &train_labels, &test_images, &test_labels],
     )?;
 
-    let train = Labelled {
-        samples: train_images.read()?,
-        labels: train_labels.read_labels(MAX_CLASSES)?,
-    };
-    let classes = train.labels.iter().max().map_or(0, |&label| label + 1);
+    let mut samples = train_images.read()?;
+    let mut labels = train_labels.read_labels(MAX_CLASSES)?;
+    let classes = labels.iter().max().map_or(0, |&label| label + 1);
     if classes < 2 {
         return Err(Error::data(
             format!(
@@ -99,27 +96,18 @@ pub fn load(dir: &Path, validation: f64, split: Split, seed: u64) -> Result<Data
             "use labels 0 to n-1 with at least two classes",
         ));
     }
-    let test = Labelled {
-        samples: test_images.read()?,
-        labels: test_labels.read_labels(classes)?,
-    };
-    let name = dir.canonicalize().ok();
-    let name = name.as_deref().and_then(Path::file_name);
-    assemble(
-        name.map_or_else(
-            || "idx".to_owned(),
-            |name| name.to_string_lossy().into_owned(),
-        ),
-        shape,
-        numbered_classes(classes),
-        train,
-        &test,
-        &HoldOut {
-            fraction: validation,
-            split,
-            seed,
+    samples.append(&mut test_images.read()?);
+    labels.append(&mut test_labels.read_labels(classes)?);
+    let pool = Pool {
+        sample_shape: shape,
+        samples: Samples::Bytes(samples),
+        targets: Targets::Classes {
+            labels,
+            names: numbered_classes(classes as usize),
         },
-    )
+        parts: Parts::of([train_images.count(), 0, test_images.count()]),
+    };
+    pool.arrange(files::name_of(dir, "idx"), hold_out)
 }
 
 fn check_counts(images: &IdxFile<'_>, labels: &IdxFile<'_>) -> Result<()> {
@@ -273,22 +261,4 @@ fn role(name: &str) -> Option<usize> {
 
 fn wanted_names() -> String {
     FILES.map(|file| format!("`{}`", file.3)).join(", ") + " (gzipped or not)"
-}
-
-/// A few of the names, sorted, control characters escaped.
-fn listed(mut names: Vec<String>) -> String {
-    const SHOWN: usize = 8;
-    if names.is_empty() {
-        return "nothing".to_owned();
-    }
-    names.sort();
-    let more = names.len().saturating_sub(SHOWN);
-    names.truncate(SHOWN);
-    let shown: Vec<String> = (names.iter())
-        .map(|name| format!("`{}`", name.escape_debug()))
-        .collect();
-    match more {
-        0 => shown.join(", "),
-        _ => format!("{} and {more} more", shown.join(", ")),
-    }
 }

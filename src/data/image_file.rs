@@ -1,13 +1,14 @@
-//! One picture file as a sample: PNG, JPEG or BMP of any size, for `predict`.
+//! One picture file as a sample: PNG, JPEG, BMP or WebP of any size.
 
 #[cfg(test)]
 mod tests;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{Cursor, ErrorKind, Read};
 use std::path::Path;
 
 use image::imageops::FilterType;
+use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 
 use crate::error::{Error, Result};
@@ -19,7 +20,7 @@ const MAX_BYTES: u64 = 256 << 20;
 
 /// Reads the picture at `path` as one sample of `shape` (height, width, channels), channels last, values 0 to 255.
 ///
-/// - The format is told by the content: PNG, JPEG or BMP; 16-bit values become 8-bit, an orientation noted by a camera is applied.
+/// - The format is told by the content: PNG, JPEG, BMP or WebP; 16-bit values become 8-bit, an orientation noted by a camera is applied.
 /// - One channel: grey, colours by the Rec. 709 luma (0.2126 R + 0.7152 G + 0.0722 B). Three: red, green, blue. Four: with alpha.
 /// - For one and three channels transparency is laid over black, the background of MNIST and its relatives.
 /// - Another size is stretched to the wanted one with a triangle filter that averages when it shrinks; it cannot overshoot, so
@@ -27,19 +28,68 @@ const MAX_BYTES: u64 = 256 << 20;
 ///
 /// # Errors
 ///
-/// If the file cannot be read, is empty, is not a whole picture in one of the three formats, or is larger than 16,384 pixels a side
+/// If the file cannot be read, is empty, is not a whole picture in one of these formats, or is larger than 16,384 pixels a side
 /// or 256 MiB; if `shape` is not one that a picture can have.
 pub fn load(path: &Path, shape: [usize; 3]) -> Result<Vec<u8>> {
+    decode(path, &read(path)?, shape)
+}
+
+/// The bytes of a file, one more than the most that are decoded at most.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     let storage = |error| Error::io(path, "read", error);
-    if !fs::metadata(path).map_err(storage)?.is_file() {
-        return Err(refuse(path, "not a file", "name a PNG, JPEG or BMP file"));
-    }
-    let mut bytes = Vec::new();
     let file = File::open(path).map_err(storage)?;
+    let about = file.metadata().map_err(storage)?;
+    if !about.is_file() {
+        return Err(refuse(
+            path,
+            "not a file",
+            "name a PNG, JPEG, BMP or WebP file",
+        ));
+    }
+    let size = about.len().min(MAX_BYTES);
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
     file.take(MAX_BYTES + 1)
         .read_to_end(&mut bytes)
         .map_err(storage)?;
-    decode(path, &bytes, shape)
+    Ok(bytes)
+}
+
+/// What the header of a picture says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Look {
+    pub(super) height: usize,
+    pub(super) width: usize,
+    /// Whether it has no colours.
+    pub(super) is_grey: bool,
+}
+
+/// Looks at the header of the picture at `path`, upright as [`load`] has it.
+///
+/// # Errors
+/// As [`load`], as far as the header tells.
+pub(super) fn look(path: &Path) -> Result<Look> {
+    let bytes = read(path)?;
+    let mut decoder = decoder(path, &bytes)?;
+    let orientation = decoder.orientation();
+    let (width, height) = decoder.dimensions();
+    let (width, height) = (width as usize, height as usize);
+    let is_turned = matches!(
+        orientation.map_err(|error| from_decoder(path, error))?,
+        Orientation::Rotate90
+            | Orientation::Rotate270
+            | Orientation::Rotate90FlipH
+            | Orientation::Rotate270FlipH
+    );
+    let [height, width] = if is_turned {
+        [width, height]
+    } else {
+        [height, width]
+    };
+    Ok(Look {
+        height,
+        width,
+        is_grey: !decoder.color_type().has_color(),
+    })
 }
 
 /// [`load`] for a file already in memory; `path` is for messages.
@@ -73,17 +123,29 @@ fn decode(path: &Path, bytes: &[u8], shape: [usize; 3]) -> Result<Vec<u8>> {
 }
 
 /// The picture as it is stored, upright.
-fn decode_whole(path: &Path, bytes: &[u8]) -> Result<DynamicImage> {
-    const CONVERT: &str = "convert it to PNG, JPEG or BMP";
+pub(super) fn decode_whole(path: &Path, bytes: &[u8]) -> Result<DynamicImage> {
+    let broken = |error| from_decoder(path, error);
+    let mut decoder = decoder(path, bytes)?;
+    let orientation = decoder.orientation().map_err(broken)?;
+    let mut image = DynamicImage::from_decoder(decoder).map_err(broken)?;
+    image.apply_orientation(orientation);
+    Ok(image)
+}
+
+/// The decoder of a picture, its header read and within the limits.
+fn decoder<'a>(path: &Path, bytes: &'a [u8]) -> Result<impl ImageDecoder + 'a> {
+    const CONVERT: &str = "convert it to PNG, JPEG, BMP or WebP";
     if bytes.is_empty() {
         return Err(refuse(
             path,
             "an empty file",
-            "name a PNG, JPEG or BMP file",
+            "name a PNG, JPEG, BMP or WebP file",
         ));
     }
     let format = match image::guess_format(bytes) {
-        Ok(format @ (ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::Bmp)) => format,
+        Ok(
+            format @ (ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::Bmp | ImageFormat::WebP),
+        ) => format,
         Ok(other) => {
             let what = format!("a {other:?} picture, which is not read");
             return Err(refuse(path, what, CONVERT));
@@ -95,7 +157,7 @@ fn decode_whole(path: &Path, bytes: &[u8]) -> Result<DynamicImage> {
             return Err(refuse(
                 path,
                 format_args!(
-                    "not a PNG, JPEG or BMP picture: it begins with {}",
+                    "not a PNG, JPEG, BMP or WebP picture: it begins with {}",
                     begin.join(" ")
                 ),
                 CONVERT,
@@ -111,8 +173,7 @@ fn decode_whole(path: &Path, bytes: &[u8]) -> Result<DynamicImage> {
     limits.max_alloc = Some(MAX_BYTES);
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     reader.limits(limits);
-    let broken = |error| from_decoder(path, error);
-    let mut decoder = reader.into_decoder().map_err(broken)?;
+    let decoder = (reader.into_decoder()).map_err(|error| from_decoder(path, error))?;
     if decoder.total_bytes() > MAX_BYTES {
         let (width, height) = decoder.dimensions();
         return Err(too_large(path, format_args!("{width} × {height} pixels")));
@@ -120,10 +181,7 @@ fn decode_whole(path: &Path, bytes: &[u8]) -> Result<DynamicImage> {
     if format == ImageFormat::Jpeg && !jpeg_has_end(bytes) {
         return Err(truncated(path));
     }
-    let orientation = decoder.orientation().map_err(broken)?;
-    let mut image = DynamicImage::from_decoder(decoder).map_err(broken)?;
-    image.apply_orientation(orientation);
-    Ok(image)
+    Ok(decoder)
 }
 
 /// Eight bits a channel, and no alpha: what is transparent lets black through.
@@ -189,7 +247,7 @@ fn from_decoder(path: &Path, error: ImageError) -> Error {
         other => refuse(
             path,
             format_args!("a broken picture: {other}"),
-            "write it again as PNG, JPEG or BMP",
+            "write it again as PNG, JPEG, BMP or WebP",
         ),
     }
 }

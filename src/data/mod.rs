@@ -3,21 +3,30 @@
 //! Nothing that is read is trusted: sizes are compared with what the file really holds before memory is asked for, and every
 //! refusal names the file, the place, what was expected, what was found and what to do.
 
+pub mod audit;
 pub mod digits;
+mod files;
 pub mod idx;
 pub mod image_file;
+pub mod image_folder;
 #[cfg(test)]
 mod mutate;
 mod normalization;
+pub mod npy;
 mod split;
+pub mod table;
 
 use std::ops::Range;
 
-use crate::error::Result;
-use crate::rng::{Sequence, Stream};
+use crate::error::{Error, Result};
 
-pub use normalization::Normalization;
-pub use split::Split;
+pub use normalization::{Normalization, Scale};
+pub use split::{Fold, HoldOut, Split};
+
+/// The samples of a data set together may take this many bytes.
+const MAX_BYTES: u64 = (4 << 30) - (1 << 20);
+/// More classes than any classification data set in use has; a label beyond is damage, and would ask for that many outputs.
+const MAX_CLASSES: usize = 1 << 16;
 
 /// Samples in the order training, validation, test; each part is contiguous, so that the GPU addresses it by its beginning and
 /// its length.
@@ -25,16 +34,18 @@ pub use split::Split;
 pub struct Dataset {
     /// A short name for people: "digits", or the folder's name.
     pub name: String,
-    /// Height, width and channels of one sample; channels are last in memory.
+    /// Height, width and channels of one sample; channels are last in memory. A row of a table is 1 × 1 × features.
     pub sample_shape: [usize; 3],
     /// All samples, one after the other.
     pub samples: Samples,
-    /// The class of each sample, below `classes.len()`.
-    pub labels: Vec<u32>,
-    /// The name of each class.
-    pub classes: Vec<String>,
+    /// What the network shall say of each sample.
+    pub targets: Targets,
+    /// How much each sample counts in the loss, if they do not count the same.
+    pub weights: Option<Vec<f32>>,
     /// Where the parts are.
     pub parts: Parts,
+    /// How the cells of a table became numbers.
+    pub encoding: Option<table::Encoding>,
 }
 
 /// The values of all samples: `len` × height × width × channels.
@@ -42,8 +53,27 @@ pub struct Dataset {
 pub enum Samples {
     /// Raw pixels, normalised on the GPU.
     Bytes(Vec<u8>),
-    /// Values used as they are.
+    /// Numbers, normalised on the GPU where the channels are few, else on the way there.
     Floats(Vec<f32>),
+}
+
+/// What the network shall say of each sample.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Targets {
+    /// One of a few classes.
+    Classes {
+        /// The class of each sample, below `names.len()`.
+        labels: Vec<u32>,
+        /// The name of each class.
+        names: Vec<String>,
+    },
+    /// One or more numbers: a regression.
+    Values {
+        /// `len` × `names.len()` numbers, in the units of the file.
+        values: Vec<f32>,
+        /// What the numbers are called.
+        names: Vec<String>,
+    },
 }
 
 /// The parts of a data set, as ranges of sample numbers.
@@ -57,15 +87,29 @@ pub struct Parts {
     pub test: Range<usize>,
 }
 
+/// What a trained network knows of its data, which other data must fit.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// The classes in the order of the outputs; none for a regression.
+    pub classes: &'a [String],
+    /// Height, width and channels.
+    pub sample_shape: [usize; 3],
+    /// How the cells of a table become numbers.
+    pub encoding: Option<&'a table::Encoding>,
+}
+
+/// Told while samples are read: how many of how many are there. An error ends the reading.
+pub type Progress<'a> = dyn FnMut(usize, usize) -> Result<()> + 'a;
+
 impl Dataset {
     /// The number of samples in all parts together.
     pub fn len(&self) -> usize {
-        self.labels.len()
+        self.targets.len()
     }
 
     /// Whether there is no sample.
     pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
+        self.len() == 0
     }
 
     /// The number of values in one sample: height × width × channels.
@@ -74,85 +118,135 @@ impl Dataset {
     }
 }
 
-/// Samples with their labels, before they are split.
-struct Labelled {
-    samples: Vec<u8>,
-    labels: Vec<u32>,
-}
+impl Targets {
+    /// The number of samples.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Classes { labels, .. } => labels.len(),
+            Self::Values { values, names } => values.len() / names.len().max(1),
+        }
+    }
 
-impl Labelled {
-    /// Appends the samples of `from` with the given numbers.
-    fn extend(&mut self, from: &Self, numbers: &[usize], sample_len: usize) {
-        self.samples.reserve_exact(numbers.len() * sample_len);
-        for &number in numbers {
-            let begin = number * sample_len;
-            self.samples
-                .extend_from_slice(&from.samples[begin..begin + sample_len]);
-            self.labels.push(from.labels[number]);
+    /// Whether there is no sample.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Classes, or numbers of a regression: what the network gives for a sample.
+    pub fn outputs(&self) -> usize {
+        let (Self::Classes { names, .. } | Self::Values { names, .. }) = self;
+        names.len()
+    }
+
+    /// The class of each sample, if there are classes.
+    pub fn labels(&self) -> Option<&[u32]> {
+        match self {
+            Self::Classes { labels, .. } => Some(labels),
+            Self::Values { .. } => None,
+        }
+    }
+
+    /// The names of the classes; none for a regression.
+    pub fn classes(&self) -> &[String] {
+        match self {
+            Self::Classes { names, .. } => names,
+            Self::Values { .. } => &[],
         }
     }
 }
 
+impl Parts {
+    /// Parts of these sizes, one after the other.
+    pub fn of([train, validation, test]: [usize; 3]) -> Self {
+        Self {
+            train: 0..train,
+            validation: train..train + validation,
+            test: train + validation..train + validation + test,
+        }
+    }
+}
+
+/// Samples as a source gives them, in the parts that it brings.
+struct Pool {
+    sample_shape: [usize; 3],
+    samples: Samples,
+    targets: Targets,
+    parts: Parts,
+}
+
+impl Pool {
+    /// Holds out the parts that the source does not bring, and lays the parts one after the other.
+    fn arrange(self, name: String, hold_out: &HoldOut) -> Result<Dataset> {
+        let (order, parts) = split::arrange(self.targets.labels(), &self.parts, hold_out)?;
+        let sample_len = self.sample_shape.iter().product();
+        Ok(Dataset {
+            name,
+            sample_shape: self.sample_shape,
+            samples: match self.samples {
+                Samples::Bytes(bytes) => Samples::Bytes(in_order(bytes, &order, sample_len)),
+                Samples::Floats(floats) => Samples::Floats(in_order(floats, &order, sample_len)),
+            },
+            targets: match self.targets {
+                Targets::Classes { labels, names } => Targets::Classes {
+                    labels: in_order(labels, &order, 1),
+                    names,
+                },
+                Targets::Values { values, names } => Targets::Values {
+                    values: in_order(values, &order, names.len()),
+                    names,
+                },
+            },
+            weights: None,
+            parts,
+            encoding: None,
+        })
+    }
+}
+
+/// The rows of `len` values each, in another order; what is in order already is not copied.
+fn in_order<T: Copy>(rows: Vec<T>, order: &[usize], len: usize) -> Vec<T> {
+    assert_eq!(rows.len(), order.len() * len, "every sample is whole");
+    if order.is_sorted() {
+        return rows;
+    }
+    let mut ordered = Vec::with_capacity(rows.len());
+    for &number in order {
+        ordered.extend_from_slice(&rows[number * len..][..len]);
+    }
+    ordered
+}
+
 /// Class names "0", "1", ...
-fn numbered_classes(count: u32) -> Vec<String> {
+fn numbered_classes(count: usize) -> Vec<String> {
     (0..count).map(|class| class.to_string()).collect()
 }
 
-/// How the validation part is taken from the training samples.
-struct HoldOut {
-    fraction: f64,
-    split: Split,
-    seed: u64,
+/// Classes of a whole data set: there must be at least two.
+fn refuse_one_class(place: &str, classes: &[String]) -> Result<()> {
+    match classes {
+        [] | [_] => Err(Error::data(
+            format!(
+                "{place}: all samples are of one class, {:?}, but telling classes apart takes two",
+                classes.first().map_or("", String::as_str)
+            ),
+            "use data with at least two classes",
+        )),
+        _ => Ok(()),
+    }
 }
 
-/// Holds out the validation part of `train` and lays the parts one after the other.
-fn assemble(
-    name: String,
-    sample_shape: [usize; 3],
-    classes: Vec<String>,
-    train: Labelled,
-    test: &Labelled,
-    validation: &HoldOut,
-) -> Result<Dataset> {
-    let sample_len = sample_shape.iter().product();
-    let mut sequence = Sequence::new(validation.seed, Stream::Split, 0);
-    let (kept, held) = split::hold_out(
-        &train.labels,
-        validation.fraction,
-        validation.split,
-        &mut sequence,
-    )?;
-    let parts = Parts {
-        train: 0..kept.len(),
-        validation: kept.len()..kept.len() + held.len(),
-        test: train.labels.len()..train.labels.len() + test.labels.len(),
-    };
-    let mut all = match validation.split {
-        // The order of the file is the order wanted.
-        Split::Tail => train,
-        Split::Random | Split::Stratified => {
-            let mut all = Labelled {
-                samples: Vec::with_capacity(train.samples.len() + test.samples.len()),
-                labels: Vec::with_capacity(parts.test.end),
-            };
-            all.extend(&train, &kept, sample_len);
-            all.extend(&train, &held, sample_len);
-            all
-        }
-    };
-    all.samples.extend_from_slice(&test.samples);
-    all.labels.extend_from_slice(&test.labels);
-    assert_eq!(
-        all.samples.len(),
-        all.labels.len() * sample_len,
-        "every label has a whole sample"
-    );
-    Ok(Dataset {
-        name,
-        sample_shape,
-        samples: Samples::Bytes(all.samples),
-        labels: all.labels,
-        classes,
-        parts,
-    })
+/// Refuses samples beyond [`MAX_BYTES`].
+fn refuse_too_large(place: &str, samples: usize, bytes_each: usize, help: &str) -> Result<()> {
+    let bytes = (samples as u64).saturating_mul(bytes_each as u64);
+    if bytes <= MAX_BYTES && u32::try_from(samples).is_ok() {
+        return Ok(());
+    }
+    Err(Error::data(
+        format!(
+            "{place}: {samples} samples of {bytes_each} bytes are more than the {} samples or {MAX_BYTES} bytes (4 GiB) that are \
+             read",
+            u32::MAX
+        ),
+        help,
+    ))
 }

@@ -1,6 +1,6 @@
 //! Statistics of the training part.
 
-use super::{Dataset, Samples};
+use super::{Dataset, Samples, Targets};
 
 /// What turns a raw value x of channel c into what the network sees: `(x / divide_by - mean[c]) / std[c]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,7 +15,8 @@ pub struct Normalization {
 
 impl Normalization {
     /// The mean and the standard deviation (of the population) of each channel over all pixels of the training part; validation
-    /// and test samples have no influence. A channel that never changes gets a standard deviation of 1.
+    /// and test samples have no influence. A channel that never changes gets a standard deviation of 1; one-hot channels of a table
+    /// stay as they are.
     ///
     /// # Panics
     ///
@@ -30,13 +31,21 @@ impl Normalization {
         let train = &dataset.parts.train;
         let values = train.start * dataset.sample_len()..train.end * dataset.sample_len();
         assert!(!values.is_empty(), "statistics need training samples");
-        let moments = |channel| match &dataset.samples {
-            Samples::Bytes(bytes) => byte_moments(&bytes[values.clone()], channels, channel),
-            Samples::Floats(floats) => float_moments(&floats[values.clone()], channels, channel),
+        let moments = match &dataset.samples {
+            Samples::Bytes(bytes) => (0..channels)
+                .map(|channel| byte_moments(&bytes[values.clone()], channels, channel))
+                .collect(),
+            Samples::Floats(floats) => float_moments(&floats[values], channels),
         };
-        let (mean, std) = (0..channels)
-            .map(|channel| {
-                let (mean, std) = moments(channel);
+        let normalised = (dataset.encoding.as_ref()).map(|encoding| encoding.is_normalised());
+        let (mean, std) = (moments.into_iter().enumerate())
+            .map(|(channel, (mean, std))| {
+                if normalised
+                    .as_ref()
+                    .is_some_and(|normalised| !normalised[channel])
+                {
+                    return (0.0, 1.0);
+                }
                 let std = (std / f64::from(divide_by)) as f32;
                 let mean = (mean / f64::from(divide_by)) as f32;
                 (mean, if std > 0.0 { std } else { 1.0 })
@@ -68,21 +77,90 @@ fn byte_moments(bytes: &[u8], channels: usize, channel: usize) -> (f64, f64) {
     (mean, moment(&|v| (v - mean).powi(2)).sqrt())
 }
 
-/// Mean and standard deviation of one channel of floats, in two passes.
-fn float_moments(floats: &[f32], channels: usize, channel: usize) -> (f64, f64) {
-    let values = || {
-        floats
+/// Mean and standard deviation of each channel of floats, in two passes.
+fn float_moments(floats: &[f32], channels: usize) -> Vec<(f64, f64)> {
+    let n = (floats.len() / channels) as f64;
+    let mut means = vec![0.0; channels];
+    for row in floats.chunks(channels) {
+        for (mean, &value) in means.iter_mut().zip(row) {
+            *mean += f64::from(value) / n;
+        }
+    }
+    let mut variances = vec![0.0; channels];
+    for row in floats.chunks(channels) {
+        for ((variance, mean), &value) in variances.iter_mut().zip(&means).zip(row) {
+            *variance += (f64::from(value) - mean).powi(2) / n;
+        }
+    }
+    let pair = |(mean, variance): (f64, f64)| (mean, variance.sqrt());
+    means.into_iter().zip(variances).map(pair).collect()
+}
+
+/// What brings the numbers of a regression near 0 and 1: `(y - mean[d]) / std` for number d of a sample.
+///
+/// There is one deviation for all numbers of a sample, so that an error weighs as much as in the units of the file.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scale {
+    /// What the numbers are called.
+    pub names: Vec<String>,
+    /// The mean of each.
+    pub mean: Vec<f32>,
+    /// The root of the mean variance; never 0.
+    pub std: f32,
+}
+
+impl Scale {
+    /// Fits to the training part; `None` where the targets are classes.
+    #[expect(clippy::cast_possible_truncation, reason = "f64 sums are rounded once")]
+    pub fn fit(dataset: &Dataset) -> Option<Self> {
+        let Targets::Values { values, names } = &dataset.targets else {
+            return None;
+        };
+        let width = names.len();
+        let train = &dataset.parts.train;
+        let moments = float_moments(&values[train.start * width..train.end * width], width);
+        let variance = moments.iter().map(|(_, std)| std.powi(2)).sum::<f64>() / width as f64;
+        let std = variance.sqrt() as f32;
+        Some(Self {
+            names: names.clone(),
+            mean: moments.iter().map(|(mean, _)| *mean as f32).collect(),
+            std: if std > 0.0 && std.is_finite() {
+                std
+            } else {
+                1.0
+            },
+        })
+    }
+
+    /// Every number as it is.
+    pub fn identity(names: &[String]) -> Self {
+        Self {
+            names: names.to_vec(),
+            mean: vec![0.0; names.len()],
+            std: 1.0,
+        }
+    }
+
+    /// The targets as the network learns them.
+    pub fn apply(&self, values: &[f32]) -> Vec<f32> {
+        let means = self.mean.iter().cycle();
+        values
             .iter()
-            .skip(channel)
-            .step_by(channels)
-            .map(|&v| f64::from(v))
-    };
-    let n = values().count() as f64;
-    let mean = values().sum::<f64>() / n;
-    (
-        mean,
-        (values().map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt(),
-    )
+            .zip(means)
+            .map(|(value, mean)| (value - mean) / self.std)
+            .collect()
+    }
+
+    /// What the network says, in the units of the file.
+    pub fn undo(&self, outputs: &[f32]) -> Vec<f32> {
+        let means = self.mean.iter().cycle();
+        outputs
+            .iter()
+            .zip(means)
+            .map(|(output, mean)| output * self.std + mean)
+            .collect()
+    }
 }
 
 #[cfg(test)]
@@ -95,8 +173,12 @@ mod tests {
             name: "test".to_owned(),
             sample_shape: [1, 2, channels],
             samples,
-            labels: vec![0; 3],
-            classes: vec!["0".to_owned()],
+            targets: Targets::Values {
+                values: vec![1.0, 5.0, 100.0],
+                names: vec!["y".to_owned()],
+            },
+            weights: None,
+            encoding: None,
             parts: Parts {
                 train: 0..2,
                 validation: 2..3,
@@ -116,5 +198,14 @@ mod tests {
             assert_eq!(fitted.mean, [1.5, 0.7]);
             assert_eq!(fitted.std, [1.25_f32.sqrt(), 1.0]);
         }
+    }
+
+    #[test]
+    fn targets_are_scaled_by_their_training_part_and_scaled_back() {
+        let dataset = dataset(Samples::Bytes(vec![0; 6]), 1);
+        let scale = Scale::fit(&dataset).unwrap();
+        assert_eq!((scale.mean.as_slice(), scale.std), ([3.0].as_slice(), 2.0));
+        assert_eq!(scale.apply(&[1.0, 5.0, 100.0]), [-1.0, 1.0, 48.5]);
+        assert_eq!(scale.undo(&[-1.0, 48.5]), [1.0, 100.0]);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Border, Init, Layer, Network, params};
-use crate::config::{Activation, Config, Initializer, LayerKind, Pool2d};
+use crate::config::{Activation, Config, Initializer, LayerKind, Pool2d, Task};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, MAX_ELEMENTS, OpRef, Shape, ShapeError, TensorType, Value, Window};
 use crate::ops::{
@@ -20,7 +20,7 @@ pub(super) fn check(config: &Config, sample: [usize; 3], classes: usize) -> Resu
         parameters: Vec::new(),
         slab_elements: 0,
     };
-    let mut shape = sample.to_vec();
+    let mut shape = input(sample);
     // The image that the last flatten turned into a row, for the order of the next dense layer's weights in files.
     let mut flattened: Option<[usize; 3]> = None;
     for (index, layer) in config.layers.iter().enumerate() {
@@ -183,6 +183,14 @@ pub(super) fn check(config: &Config, sample: [usize; 3], classes: usize) -> Resu
     Ok(network)
 }
 
+/// What the first layer gets: an image, or a row of features where a sample is one pixel.
+fn input(sample: [usize; 3]) -> Vec<usize> {
+    match sample {
+        [1, 1, features] => vec![features],
+        image => image.to_vec(),
+    }
+}
+
 /// What `auto` stands for: Kaiming before a ReLU, in the layer itself or as the next one; Xavier otherwise.
 fn resolve(
     init: Initializer,
@@ -259,6 +267,11 @@ fn check_trains(config: &Config, network: &Network) -> Result<()> {
 
 /// The last layer gives one number for each class.
 fn check_output(config: &Config, shape: &[usize], classes: usize) -> Result<()> {
+    let wanted = match (config.data.task, classes) {
+        (Task::Classification, _) => format!("{classes} classes"),
+        (Task::Regression, 1) => "1 number to predict".to_owned(),
+        (Task::Regression, _) => format!("{classes} numbers to predict"),
+    };
     let last = config.layers.last().expect("a configuration has layers");
     if *shape == [classes] {
         return Ok(());
@@ -271,7 +284,7 @@ fn check_output(config: &Config, shape: &[usize], classes: usize) -> Result<()> 
     Err(config.error_at(
         &last.span,
         format!(
-            "layer `{}`: the network ends in {what}, but the data has {classes} classes",
+            "layer `{}`: the network ends in {what}, but the data has {wanted}",
             last.name
         ),
         "the last layer",
@@ -310,6 +323,10 @@ fn append(
     x: Value,
 ) -> Result<Value, (usize, ShapeError)> {
     let mut x = x;
+    if let [batch, 1, 1, features] = *graph.shape(x).dims() {
+        let shape = Shape::from([batch, features]);
+        x = graph.one(Reshape { shape }, &[x]);
+    }
     for (index, layer) in network.layers.iter().enumerate() {
         let outside = graph.enter(layer.name.clone());
         let appended = append_layer(network, layer, graph, slab, x);

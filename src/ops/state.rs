@@ -28,6 +28,9 @@ pub const LEARNING_RATE: usize = 0;
 /// In `schedule`: the learning rate that a schedule multiplies, as the host has set it.
 pub const BASE: usize = 1;
 
+/// In `schedule`: the words that the host has set and a smaller learning rate changes.
+pub const BASES: [usize; 2] = [LEARNING_RATE, BASE];
+
 /// In `schedule`: the norm of the last gradient before it was clipped; 0 where nobody asks for it.
 pub const GRADIENT_NORM: usize = 2;
 

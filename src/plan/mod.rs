@@ -3,6 +3,7 @@
 //! Everything is decided here before anything is allocated: which nodes run, in which order, and which buffer each tensor lives
 //! in, so that the peak memory is known. Invariant: a plan does not know what a wgpu buffer is.
 
+mod commute;
 mod fuse;
 mod memory;
 

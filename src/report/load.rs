@@ -102,8 +102,7 @@ fn check_folder(path: &Path) -> Result<()> {
         [MODEL, WEIGHTS, SUMMARY] | [WEIGHTS, SUMMARY] | [SUMMARY] => Err(Error::data(
             format!("{shown}: the run did not finish: {} missing", are(&missing)),
             format!(
-                "train it again, `anygrad train {}` has its settings; or {}",
-                path.join(CONFIG).display(),
+                "go on with it, `anygrad train --resume {shown}`; or {}",
                 advice(&[path.parent().unwrap_or(path), Path::new("runs")])
             ),
         )),
@@ -180,8 +179,15 @@ fn check_model(model: &Model) -> Result<(), String> {
     if !pixels.is_some_and(|pixels| pixels > 0 && u32::try_from(pixels).is_ok()) {
         return Err(format!("no image is of {height} × {width} × {channels}"));
     }
-    if model.classes.is_empty() {
-        return Err("there are no classes".to_owned());
+    check_targets(model)?;
+    if let Some(encoding) = &model.encoding {
+        encoding.check()?;
+        if model.sample_shape != [1, 1, encoding.width()] {
+            return Err(format!(
+                "a row of the table has {} numbers, a sample is of {height} × {width} × {channels}",
+                encoding.width()
+            ));
+        }
     }
     let mut names: Vec<&String> = model.classes.iter().collect();
     names.sort();
@@ -206,6 +212,31 @@ fn check_model(model: &Model) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether there are classes or else numbers to predict.
+fn check_targets(model: &Model) -> Result<(), String> {
+    let Some(targets) = &model.targets else {
+        return match model.classes.is_empty() {
+            true => Err("there are no classes".to_owned()),
+            false => Ok(()),
+        };
+    };
+    if !model.classes.is_empty() {
+        return Err("there are classes and numbers to predict".to_owned());
+    }
+    if targets.names.is_empty() || targets.mean.len() != targets.names.len() {
+        return Err(format!(
+            "{} means for {} numbers to predict",
+            targets.mean.len(),
+            targets.names.len()
+        ));
+    }
+    let is_scale = targets.std > 0.0 && targets.std.is_finite();
+    if !is_scale || !targets.mean.iter().all(|mean| mean.is_finite()) {
+        return Err("`targets` must be finite, `std` above 0".to_owned());
+    }
+    Ok(())
+}
+
 fn damaged(path: &Path, why: &dyn std::fmt::Display) -> Error {
     Error::data(format!("{}: damaged: {why}", path.display()), RESTORE)
 }
@@ -215,10 +246,13 @@ mod tests {
     use super::super::RunFolder;
     use super::super::fabricated::{outcome, shipped, start};
     use super::*;
+    use crate::data::Scale;
+    use crate::data::table::{Column, Encoding, Kind};
     use crate::error::Class;
 
     fn run_in(parent: &Path) -> PathBuf {
-        let mut run = RunFolder::create(parent, "digits", &shipped()).unwrap();
+        let mut run =
+            RunFolder::create(parent, "digits", &shipped(), None, &Tuning::default()).unwrap();
         run.finish(&start(), &outcome()).unwrap();
         run.path().to_owned()
     }
@@ -275,7 +309,14 @@ mod tests {
     #[test]
     fn a_run_without_its_summary_did_not_finish() {
         let parent = tempfile::tempdir().unwrap();
-        let run = RunFolder::create(parent.path(), "digits", &shipped()).unwrap();
+        let run = RunFolder::create(
+            parent.path(),
+            "digits",
+            &shipped(),
+            None,
+            &Tuning::default(),
+        )
+        .unwrap();
         let (what, help) = refused(run.path());
         assert!(what.contains("did not finish"), "{what}");
         assert!(help.contains("anygrad train"), "{help}");
@@ -305,7 +346,57 @@ mod tests {
     fn a_model_whose_numbers_cannot_be_is_refused() {
         let good = outcome().model;
         assert_eq!(check_model(&good), Ok(()));
-        let wrong: [fn(&mut Model); 8] = [
+        let scale = |names: &[&str], mean: &[f32], std| {
+            let names = names.iter().map(|name| (*name).to_owned()).collect();
+            let mean = mean.to_vec();
+            Some(Scale { names, mean, std })
+        };
+        let regression = Model {
+            classes: Vec::new(),
+            targets: scale(&["y"], &[0.0], 1.0),
+            ..good.clone()
+        };
+        assert_eq!(check_model(&regression), Ok(()));
+        for targets in [
+            scale(&[], &[], 1.0),
+            scale(&["y"], &[], 1.0),
+            scale(&["y"], &[f32::NAN], 1.0),
+            scale(&["y"], &[0.0], 0.0),
+        ] {
+            let model = Model {
+                targets,
+                ..regression.clone()
+            };
+            assert!(check_model(&model).is_err(), "{model:?}");
+        }
+        let column = |kind, fill| Column {
+            name: "a".to_owned(),
+            kind,
+            fill,
+        };
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        for columns in [
+            vec![],
+            vec![column(Kind::OneHot(vec![]), None)],
+            vec![column(Kind::OneHot(texts(&["b", "a"])), None)],
+            vec![column(Kind::Ordinal(texts(&["a", "b"])), Some(2.0))],
+            vec![column(Kind::Number, Some(f64::NAN))],
+        ] {
+            let encoding = Encoding {
+                columns,
+                target: "y".to_owned(),
+            };
+            let model = Model {
+                sample_shape: [1, 1, encoding.width().max(1)],
+                mean: vec![0.0; encoding.width().max(1)],
+                std: vec![1.0; encoding.width().max(1)],
+                encoding: Some(encoding),
+                ..good.clone()
+            };
+            assert!(check_model(&model).is_err(), "{model:?}");
+        }
+        let wrong: [fn(&mut Model); 9] = [
+            |m| m.targets = Some(Scale::identity(&["y".to_owned()])),
             |m| m.classes = vec!["0".to_owned(), "0".to_owned()],
             |m| m.classes.clear(),
             |m| m.sample_shape[0] = 0,

@@ -1,16 +1,16 @@
-//! A trained network on the test samples, and on single images.
+//! A trained network on the test samples.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::limits::{Demand, Fitting, binding_limit};
+use super::resident::Reading;
 use super::session::{Evaluator, Session};
-use super::step::{self, Pass, Resident};
-use super::{Model, Scores, Trained, Weights, resident};
+use super::step::{self, Pass};
+use super::{Model, Scores, Trained, Weights, predict, resident};
 use crate::config::{Config, MicroBatch};
-use crate::data::{Dataset, image_file};
+use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result};
-use crate::gpu::{Choice, Executor, Gpu, Trust};
-use crate::graph::DType;
+use crate::gpu::{Choice, Gpu, Trust};
 use crate::nn::Network;
 use crate::plan::Plan;
 
@@ -19,12 +19,46 @@ use crate::plan::Plan;
 pub struct Evaluation {
     /// How many samples.
     pub samples: usize,
-    /// Mean loss and accuracy.
+    /// Mean loss, and accuracy or error.
     pub scores: Scores,
-    /// Each class.
-    pub classes: Vec<ClassScores>,
-    /// Rows: the true class; columns: the predicted one.
-    pub confusion: Vec<Vec<u64>>,
+    /// More, by what is predicted.
+    pub measured: Measured,
+}
+
+/// What is known of an evaluation beside its scores.
+#[derive(Clone, Debug)]
+pub enum Measured {
+    /// Of a classification.
+    Classes {
+        /// Each class.
+        classes: Vec<ClassScores>,
+        /// Rows: the true class; columns: the predicted one.
+        confusion: Vec<Vec<u64>>,
+    },
+    /// Of a regression: each number that is predicted.
+    Values(Vec<ValueScores>),
+}
+
+/// How well a network predicts a number, in its units.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ValueScores {
+    /// What the number is called.
+    pub name: String,
+    /// The mean of the absolute errors.
+    pub mae: f64,
+    /// The root of the mean squared error.
+    pub rmse: f64,
+    /// The share of the variance that is explained; `None` where all targets are equal.
+    pub r2: Option<f64>,
+}
+
+/// What of the data a network is evaluated on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked<'a> {
+    /// The data, if not where it was when training.
+    pub data: Option<&'a Path>,
+    /// All samples, and not only the test part.
+    pub all: bool,
 }
 
 /// How well a network does on one class.
@@ -42,57 +76,82 @@ pub struct ClassScores {
     pub support: u64,
 }
 
-/// What a network says of one image.
-#[derive(Clone, Debug)]
-pub struct Prediction {
-    /// The file.
-    pub input: PathBuf,
-    /// The most probable class, by its place in the model's list.
-    pub class: usize,
-    /// The probability of each class.
-    pub probabilities: Vec<f32>,
+/// The mean of a score over the classes, each counting the same.
+pub fn macro_mean(classes: &[ClassScores], score: impl Fn(&ClassScores) -> f64) -> f64 {
+    classes.iter().map(score).sum::<f64>() / classes.len() as f64
 }
 
-impl Evaluation {
-    /// The mean of a score over the classes, each counting the same.
-    pub fn macro_mean(&self, score: impl Fn(&ClassScores) -> f64) -> f64 {
-        self.classes.iter().map(score).sum::<f64>() / self.classes.len() as f64
-    }
-}
-
-/// Images that are predicted in one go.
-const PREDICT_BATCH: usize = 32;
-
-/// Evaluates a trained network on the test samples of its data, or of the data at `data`.
+/// Evaluates a trained network on the test samples of its data, or of other data.
 ///
 /// # Errors
 /// Whatever is wrong with the data or the device.
 pub fn evaluate(
     trained: &Trained,
-    data: Option<&Path>,
+    asked: Asked<'_>,
     adapter: &Choice,
     trust: Trust,
 ) -> Result<Evaluation> {
+    let Trained { config, model, .. } = trained;
+    let reading = Reading {
+        path: asked.data,
+        known: Some(model.known()),
+        fold: None,
+        all: asked.all,
+    };
+    let dataset = resident::load(config, &reading, &mut |_, _| Ok(()))?;
+    refuse_other_data(model, &dataset)?;
+    if dataset.parts.test.is_empty() {
+        return Err(Error::data(
+            format!("{}: there are no test samples", dataset.name),
+            "give data with a test set, or evaluate on all samples with --all",
+        ));
+    }
+    let (scores, counts) = scores(trained, &dataset, adapter, trust)?;
+    let measured = match &dataset.targets {
+        Targets::Classes { .. } => {
+            let classes = model.classes.len();
+            let confusion: Vec<Vec<u64>> = counts[..classes * classes]
+                .chunks(classes)
+                .map(|row| row.iter().map(|&count| u64::from(count)).collect())
+                .collect();
+            Measured::Classes {
+                classes: class_scores(&model.classes, &confusion),
+                confusion,
+            }
+        }
+        Targets::Values { values, names } => {
+            let test = &dataset.parts.test;
+            let predicted = predict::values(trained, &dataset.samples, test, adapter, trust)?;
+            let values = &values[test.start * names.len()..test.end * names.len()];
+            Measured::Values(value_scores(names, values, &predicted))
+        }
+    };
+    Ok(Evaluation {
+        samples: dataset.parts.test.len(),
+        scores,
+        measured,
+    })
+}
+
+/// Loss and metric over the test samples, and the words of the confusion matrix; for a regression, none.
+fn scores(
+    trained: &Trained,
+    dataset: &Dataset,
+    adapter: &Choice,
+    trust: Trust,
+) -> Result<(Scores, Vec<u32>)> {
     let Trained {
         config,
         model,
         weights,
     } = trained;
-    let dataset = resident::load(config, data)?;
-    refuse_other_data(model, &dataset)?;
     let network = network_of_run(config, model)?;
     let slab = slab_of_run(weights, &network)?;
-    let data = resident::resident(&dataset, model)?;
+    let data = resident::resident(dataset, model)?;
     let pass = Pass {
         name: "test",
         part: dataset.parts.test.clone(),
     };
-    if pass.part.is_empty() {
-        return Err(Error::data(
-            format!("{}: there are no test samples", dataset.name),
-            "give data with a test set",
-        ));
-    }
     let gpu = Gpu::open(adapter, trust)?;
     // The weights of a run are what it has averaged. The scores do not depend on the batch: where the one trained with does not
     // fit, a smaller one is taken.
@@ -100,9 +159,10 @@ pub fn evaluate(
     config.average = None;
     config.train.batch = config.train.rows();
     config.train.micro_batch = MicroBatch::Whole;
+    let confusion = !data.regression;
     let plan = loop {
         let plan = Plan::for_target(
-            step::evaluation(&network, &config, &data, &pass, true),
+            step::evaluation(&network, &config, &data, &pass, confusion),
             &[],
             &gpu.target(),
         );
@@ -118,36 +178,29 @@ pub fn evaluate(
         plans: &[&plan],
     };
     demand.check(&gpu, |_| Fitting::default())?;
-    let mut session = Session::new(gpu);
+    let mut session = Session::new(gpu, resident::measure(model));
     session.write_parameters(&slab)?;
-    if config.train.loss.is_of_numbers() {
-        session.write_identity(model.classes.len())?;
+    if config.train.loss.is_of_numbers() && !data.regression {
+        session.write_identity(data.classes)?;
     }
-    resident::upload(&session.gpu, &mut session.memory, &dataset)?;
+    resident::upload(&session.gpu, &mut session.memory, dataset, model)?;
     let mut evaluator = Evaluator::new(&mut session, plan, pass, config.train.batch)?;
     let scores = evaluator.run(&session)?;
-    let counts = session
-        .memory
-        .read(&session.gpu, &evaluator.pass.confusion())?;
-    let classes = model.classes.len();
-    let confusion: Vec<Vec<u64>> = counts[..classes * classes]
-        .chunks(classes)
-        .map(|row| row.iter().map(|&count| u64::from(count)).collect())
-        .collect();
-    Ok(Evaluation {
-        samples: evaluator.pass.part.len(),
-        scores,
-        classes: class_scores(&model.classes, &confusion),
-        confusion,
-    })
+    let counts = if confusion {
+        let name = evaluator.pass.confusion();
+        session.memory.read(&session.gpu, &name)?
+    } else {
+        Vec::new()
+    };
+    Ok((scores, counts))
 }
 
 /// What to do about files of a run that contradict each other.
 const BELONG: &str = "config.toml, model.json and weights.safetensors belong together: restore what was changed, or train again";
 
 /// The network of a run, whose configuration is no longer the user's to mend.
-fn network_of_run(config: &Config, model: &Model) -> Result<Network> {
-    Network::new(config, model.sample_shape, model.classes.len()).map_err(|error| match error {
+pub(super) fn network_of_run(config: &Config, model: &Model) -> Result<Network> {
+    Network::new(config, model.sample_shape, model.outputs()).map_err(|error| match error {
         Error::Source(mistakes) => Error::data(
             format!("the run's configuration does not fit its model.json: {mistakes}"),
             BELONG,
@@ -157,7 +210,7 @@ fn network_of_run(config: &Config, model: &Model) -> Result<Network> {
 }
 
 /// The slab of a run's weights.
-fn slab_of_run(weights: &Weights, network: &Network) -> Result<Vec<f32>> {
+pub(super) fn slab_of_run(weights: &Weights, network: &Network) -> Result<Vec<f32>> {
     weights.to_slab(network).map_err(|differences| {
         Error::data(
             format!("weights.safetensors of the run does not fit its configuration: {differences}"),
@@ -179,18 +232,50 @@ fn refuse_other_data(model: &Model, dataset: &Dataset) -> Result<()> {
             "evaluate on data of the same shape",
         ));
     }
-    if dataset.classes.len() > model.classes.len() {
+    let (outputs, known) = (dataset.targets.outputs(), model.outputs());
+    let is_regression = dataset.targets.labels().is_none();
+    if is_regression != model.targets.is_some()
+        || outputs > known
+        || (is_regression && outputs != known)
+    {
+        let what = if is_regression {
+            "numbers to predict"
+        } else {
+            "classes"
+        };
         return Err(Error::data(
             format!(
-                "{}: it has {} classes, the network knows {}",
-                dataset.name,
-                dataset.classes.len(),
-                model.classes.len()
+                "{}: it has {outputs} {what}, the network knows {known}",
+                dataset.name
             ),
-            "evaluate on data with the classes it was trained on",
+            "evaluate on data like the one it was trained on",
         ));
     }
     Ok(())
+}
+
+/// Mean absolute error, root mean squared error and explained variance of each number.
+fn value_scores(names: &[String], values: &[f32], predicted: &[f32]) -> Vec<ValueScores> {
+    let width = names.len();
+    let n = (values.len() / width) as f64;
+    let score = |(place, name): (usize, &String)| {
+        let column = |numbers: &[f32]| -> Vec<f64> {
+            let column = numbers.iter().skip(place).step_by(width);
+            column.map(|&number| f64::from(number)).collect()
+        };
+        let (values, predicted) = (column(values), column(predicted));
+        let errors = || values.iter().zip(&predicted).map(|(y, p)| p - y);
+        let mean = values.iter().sum::<f64>() / n;
+        let squares: f64 = errors().map(|error| error * error).sum();
+        let spread: f64 = values.iter().map(|y| (y - mean).powi(2)).sum();
+        ValueScores {
+            name: name.clone(),
+            mae: errors().map(f64::abs).sum::<f64>() / n,
+            rmse: (squares / n).sqrt(),
+            r2: (spread > 0.0).then(|| 1.0 - squares / spread),
+        }
+    };
+    names.iter().enumerate().map(score).collect()
 }
 
 /// Precision, recall and F1 of every class; 0 where a quotient has no denominator, as scikit-learn does.
@@ -214,108 +299,28 @@ fn class_scores(names: &[String], confusion: &[Vec<u64>]) -> Vec<ClassScores> {
         .collect()
 }
 
-/// Asks a trained network about image files. With `invert`, dark and light are exchanged first.
-///
-/// # Errors
-/// Whatever is wrong with the files or the device.
-pub fn predict(
-    trained: &Trained,
-    files: &[PathBuf],
-    invert: bool,
-    adapter: &Choice,
-    trust: Trust,
-) -> Result<Vec<Prediction>> {
-    let Trained {
-        config,
-        model,
-        weights,
-    } = trained;
-    let network = network_of_run(config, model)?;
-    let slab = slab_of_run(weights, &network)?;
-    let mut data = Resident {
-        samples: files.len().clamp(1, PREDICT_BATCH),
-        sample_shape: model.sample_shape,
-        dtype: DType::U8,
-        classes: model.classes.len(),
-        normalization: resident::normalization(model)?,
-    };
-    let mut images = Vec::with_capacity(files.len());
-    for file in files {
-        let mut pixels = image_file::load(file, model.sample_shape)?;
-        if invert {
-            pixels.iter_mut().for_each(|pixel| *pixel = 255 - *pixel);
-        }
-        images.push(pixels);
-    }
-    let gpu = Gpu::open(adapter, trust)?;
-    let (plan, probabilities) = loop {
-        let (graph, probabilities) = step::prediction(&network, config, &data);
-        let plan = Plan::for_target(graph, &[probabilities], &gpu.target());
-        if data.samples == 1 || plan.largest_binding().0 as u64 <= binding_limit(&gpu) {
-            break (plan, probabilities);
-        }
-        data.samples /= 2;
-    };
-    let batch = data.samples;
-    let demand = Demand {
-        network: &network,
-        data: &data,
-        batch,
-        plans: &[&plan],
-    };
-    demand.check(&gpu, |_| Fitting::default())?;
-    let mut session = Session::new(gpu);
-    session.write_parameters(&slab)?;
-    let Session {
-        gpu,
-        memory,
-        kernels,
-    } = &mut session;
-    let mut executor = Executor::new(gpu, memory, kernels, plan)?;
-    let bytes = DType::U8.storage_bytes(batch * model.sample_shape.iter().product::<usize>());
-    let mut predictions = Vec::with_capacity(files.len());
-    for (files, images) in files.chunks(batch).zip(images.chunks(batch)) {
-        memory.write(
-            gpu,
-            step::buffers::SAMPLES,
-            bytes,
-            &resident::pack(&images.concat()),
-        )?;
-        executor.submit(gpu, memory, 1, None)?;
-        let rows = executor.read(gpu, probabilities)?;
-        for (file, row) in files.iter().zip(rows.chunks(model.classes.len())) {
-            let probabilities: Vec<f32> = row.iter().map(|&word| f32::from_bits(word)).collect();
-            if !probabilities.iter().all(|p| p.is_finite()) {
-                return Err(Error::check(
-                    format!(
-                        "{}: what the network says of it is not a number",
-                        file.display()
-                    ),
-                    "the training diverged until the network overflows: train again, with a smaller learning rate",
-                ));
-            }
-            let class = (0..probabilities.len())
-                .reduce(|best, i| {
-                    if probabilities[i] > probabilities[best] {
-                        i
-                    } else {
-                        best
-                    }
-                })
-                .unwrap_or(0);
-            predictions.push(Prediction {
-                input: file.clone(),
-                class,
-                probabilities,
-            });
-        }
-    }
-    Ok(predictions)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn value_scores_are_those_of_scikit_learn() {
+        let names = ["a", "b"].map(str::to_owned);
+        // y = [3, -0.5, 2, 7], predicted [2.5, 0, 2, 8]: the example of scikit-learn's documentation; b never changes.
+        let values = [3.0, 1.0, -0.5, 1.0, 2.0, 1.0, 7.0, 1.0];
+        let predicted = [2.5, 1.0, 0.0, 1.0, 2.0, 3.0, 8.0, 1.0];
+        let scores = value_scores(&names, &values, &predicted);
+        assert_eq!(scores[0].mae, 0.5);
+        assert_eq!(scores[0].rmse, 0.375_f64.sqrt());
+        assert!(
+            (scores[0].r2.unwrap() - 0.948_608_137).abs() < 1e-9,
+            "{scores:?}"
+        );
+        assert_eq!(
+            (scores[1].mae, scores[1].rmse, scores[1].r2),
+            (0.5, 1.0, None)
+        );
+    }
 
     #[test]
     fn class_scores_are_those_of_scikit_learn() {

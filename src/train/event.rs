@@ -1,16 +1,52 @@
 //! What a training tells the outside while it runs.
 
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::checkpoint::Checkpoint;
+use super::monitor::Best;
 use super::tuning::Tuning;
+use crate::config::Monitored;
+use crate::data::table::Encoding;
+use crate::data::{Known, Scale};
 use crate::gpu::AdapterInfo;
 use crate::nn::LayerSummary;
 
-/// Mean loss and share of right answers over some samples.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+/// How well a network does on some samples.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
     /// Mean loss.
     pub loss: f64,
-    /// Correct predictions over samples, 0 to 1.
-    pub accuracy: f64,
+    /// What people want to know.
+    #[serde(flatten)]
+    pub metric: Metric,
+}
+
+/// A figure that says more than the loss.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// Of a classification: correct predictions over samples, 0 to 1.
+    Accuracy(f64),
+    /// Of a regression: the root of the mean squared error, in the units of the targets.
+    Rmse(f64),
+}
+
+impl Metric {
+    /// Its name, as in `accuracy`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accuracy(_) => "accuracy",
+            Self::Rmse(_) => "rmse",
+        }
+    }
+
+    /// The figure.
+    pub fn value(self) -> f64 {
+        let (Self::Accuracy(value) | Self::Rmse(value)) = self;
+        value
+    }
 }
 
 /// Everything known before the first step.
@@ -28,8 +64,10 @@ pub struct Start {
     pub samples: [usize; 3],
     /// Height, width, channels of a sample.
     pub sample_shape: [usize; 3],
-    /// The number of classes.
+    /// The number of classes, or of the numbers that a regression predicts.
     pub classes: usize,
+    /// Whether numbers are predicted, not classes.
+    pub regression: bool,
     /// The layers in order.
     pub layers: Vec<LayerSummary>,
     /// Trained numbers in all layers.
@@ -48,6 +86,19 @@ pub struct Start {
     pub steps_per_epoch: u64,
     /// Which ways the kernels are computed.
     pub kernels: Tuning,
+    /// The step that the training goes on from, and the epochs that are complete, where it was begun before.
+    pub resumed: Option<Resumed>,
+    /// What to know of it.
+    pub notes: Vec<String>,
+}
+
+/// What was there of a training that goes on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resumed {
+    /// Steps done.
+    pub step: u64,
+    /// The epochs that are complete.
+    pub epochs: Vec<Epoch>,
 }
 
 /// How far the training is; about ten times a second at most.
@@ -64,7 +115,8 @@ pub struct Progress {
 }
 
 /// The end of an epoch (the last one may be cut short by `train.steps`).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Epoch {
     /// The epoch, from 1.
     pub epoch: u64,
@@ -96,6 +148,13 @@ pub struct Steps {
 /// What a training tells.
 #[derive(Clone, Debug)]
 pub enum Event {
+    /// While the data is read: samples that are there, of so many.
+    Reading {
+        /// Samples read.
+        done: usize,
+        /// Of so many.
+        total: usize,
+    },
     /// Before the first step.
     Start(Box<Start>),
     /// Every step, some at a time.
@@ -104,6 +163,37 @@ pub enum Event {
     Progress(Progress),
     /// After each epoch.
     Epoch(Epoch),
+    /// The state of the training, to be kept.
+    Checkpoint(Arc<Checkpoint>),
+    /// The training went back to a state that it had before.
+    Rollback(RolledBack),
+}
+
+/// A training that went back.
+#[derive(Clone, Debug)]
+pub struct RolledBack {
+    /// What was not a number.
+    pub why: String,
+    /// The steps that are done now.
+    pub step: u64,
+    /// The epochs that are complete now.
+    pub epochs: Vec<Epoch>,
+    /// What the learning rate is multiplied by from now on, against what the configuration says.
+    pub learning_rate_factor: f64,
+    /// How often it has gone back by now, and how often it may.
+    pub times: [u32; 2],
+}
+
+/// Why a training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// All its steps are done.
+    Complete,
+    /// It no longer got better.
+    EarlyStopping,
+    /// Its time was over.
+    TimeIsUp,
 }
 
 /// The result of a training.
@@ -119,6 +209,12 @@ pub struct Outcome {
     pub model: Model,
     /// Over the test samples, if there are any.
     pub test: Option<Scores>,
+    /// Why it ended.
+    pub ending: Ending,
+    /// The best epoch by the metric that was monitored, if one was.
+    pub best: Option<(Monitored, Best)>,
+    /// Whether the weights are those of the best epoch, and not of the last step.
+    pub restored: bool,
     /// Steps done.
     pub steps: u64,
     /// Seconds from the call to the first step: reading, planning, compiling.
@@ -132,17 +228,42 @@ pub struct Outcome {
 }
 
 /// What is known of a trained network beside its configuration and weights (`model.json` of a run folder).
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Model {
-    /// The names of the classes.
+    /// The names of the classes; none for a regression.
     pub classes: Vec<String>,
     /// Height, width, channels of a sample.
     pub sample_shape: [usize; 3],
-    /// Pixels are divided by this.
+    /// Raw numbers are divided by this.
     pub divide_by: f32,
     /// Then this is subtracted, per channel.
     pub mean: Vec<f32>,
     /// Then divided by this, per channel.
     pub std: Vec<f32>,
+    /// How the cells of a table become numbers, if samples are rows of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<Encoding>,
+    /// What a regression predicts, and how it is scaled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub targets: Option<Scale>,
+}
+
+impl Model {
+    /// How many numbers the network gives for a sample.
+    pub fn outputs(&self) -> usize {
+        match &self.targets {
+            Some(targets) => targets.names.len(),
+            None => self.classes.len(),
+        }
+    }
+
+    /// What other data must fit.
+    pub fn known(&self) -> Known<'_> {
+        Known {
+            classes: &self.classes,
+            sample_shape: self.sample_shape,
+            encoding: self.encoding.as_ref(),
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::Request;
 use super::limits::binding_limit;
-use super::resident;
+use super::resident::{self, Reading};
 use super::step::{self, Resident};
 use super::trainer::{Passes, Plans, fitted};
 use crate::error::Result;
@@ -19,8 +19,10 @@ pub struct Inspection {
     pub data: String,
     /// Height, width, channels of a sample.
     pub sample_shape: [usize; 3],
-    /// The number of classes.
+    /// The number of classes, or of the numbers that a regression predicts.
     pub classes: usize,
+    /// Whether numbers are predicted, not classes.
+    pub regression: bool,
     /// Samples per step.
     pub batch: usize,
     /// Samples that are computed at a time.
@@ -43,9 +45,13 @@ pub struct Inspection {
 /// Whatever is wrong with the data, the network or the device.
 pub fn inspect(request: &Request) -> Result<Inspection> {
     let config = &request.config;
-    let dataset = resident::load(config, request.data.as_deref())?;
+    let reading = Reading {
+        path: request.data.as_deref(),
+        ..Reading::default()
+    };
+    let dataset = resident::load(config, &reading, &mut |_, _| Ok(()))?;
     let model = resident::model(config, &dataset)?;
-    let network = Network::new(config, dataset.sample_shape, dataset.classes.len())?;
+    let network = Network::new(config, dataset.sample_shape, model.outputs())?;
     let data = resident::resident(&dataset, &model)?;
     let gpu = Gpu::open(&request.adapter, request.trust)?;
     let passes = Passes::of(&dataset);
@@ -53,6 +59,7 @@ pub fn inspect(request: &Request) -> Result<Inspection> {
     let config = &fitted(&network, config, &data, &passes, &gpu.target(), limit);
     let plans = Plans::new(&network, config, &data, &passes, &gpu.target());
     let planned_bytes = plans.peak_bytes();
+    let data_bytes = resident::bytes(&dataset, &data);
     let one = Resident { samples: 1, ..data };
     let (forward, _) = step::prediction(&network, config, &one);
     let flops = |layer: &LayerSummary| {
@@ -65,7 +72,8 @@ pub fn inspect(request: &Request) -> Result<Inspection> {
         adapter: gpu.info.clone(),
         data: dataset.name.clone(),
         sample_shape: dataset.sample_shape,
-        classes: dataset.classes.len(),
+        classes: model.outputs(),
+        regression: model.targets.is_some(),
         batch: config.train.samples_per_update(),
         micro_batch: config.train.rows(),
         layers: layers
@@ -77,6 +85,6 @@ pub fn inspect(request: &Request) -> Result<Inspection> {
         parameters: network.parameter_count(),
         step: plans.training,
         planned_bytes,
-        data_bytes: resident::bytes(&dataset),
+        data_bytes,
     })
 }

@@ -197,6 +197,8 @@ mod tests {
             sample_shape: [8, 8, 1],
             dtype: DType::U8,
             classes: 10,
+            regression: false,
+            weighted: false,
             normalization: Normalization {
                 divide_by: 1.0,
                 mean: vec![0.0],

@@ -2,11 +2,18 @@
 //!
 //! Invariant: nothing here prints; what happens is told as [`Event`]s.
 
+pub mod checkpoint;
+mod control;
+mod diagnose;
 mod evaluate;
 pub mod event;
 mod inspect;
 mod limits;
+mod lr_find;
+mod monitor;
+mod overfit;
 mod plateau;
+mod predict;
 mod resident;
 mod run;
 pub mod schedule;
@@ -19,11 +26,21 @@ pub mod weights;
 use std::path::PathBuf;
 
 use crate::config::Config;
+use crate::data::Fold;
 use crate::gpu::{Choice, Trust};
 
-pub use evaluate::{ClassScores, Evaluation, Prediction, evaluate, predict};
-pub use event::{Epoch, Event, Model, Outcome, Progress, Scores, Start, Steps};
+pub use checkpoint::{Checkpoint, Resume};
+pub use control::{Control, Stop};
+pub use evaluate::{Asked, ClassScores, Evaluation, Measured, ValueScores, evaluate, macro_mean};
+pub use event::{
+    Ending, Epoch, Event, Metric, Model, Outcome, Progress, Resumed, RolledBack, Scores, Start,
+    Steps,
+};
 pub use inspect::{Inspection, inspect};
+pub use lr_find::{Curve, Point, Range, lr_find};
+pub use monitor::{Best, MonitorState};
+pub use overfit::{Overfit, overfit};
+pub use predict::{Answer, Place, Prediction, predict};
 pub use trainer::{train, train_on};
 pub use tuning::{Tune, Tuning};
 pub use weights::Weights;
@@ -35,6 +52,8 @@ pub struct Request {
     pub config: Config,
     /// Where the data is, if not where the configuration says.
     pub data: Option<PathBuf>,
+    /// One of several equal parts of the training samples is held out in place of `data.validation`.
+    pub fold: Option<Fold>,
     /// A safetensors file to start from.
     pub init: Option<PathBuf>,
     /// The adapter.
@@ -43,6 +62,8 @@ pub struct Request {
     pub trust: Trust,
     /// Where the choice of kernels comes from.
     pub tune: Tune,
+    /// Where it begins and when it stops.
+    pub control: Control,
 }
 
 /// A trained network, as a run folder holds it.

@@ -8,6 +8,8 @@ use crate::config::Plateau;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlateauState {
+    /// The last epoch whose loss was noted.
+    pub epoch: u64,
     /// The learning rate from the next epoch on, before any warm-up; `None` before the first epoch has ended.
     pub learning_rate: Option<f64>,
     /// The least loss so far.

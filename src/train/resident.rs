@@ -1,29 +1,57 @@
 //! The data set: found, read, and brought to the adapter once.
 
+use std::ops::Range;
 use std::path::Path;
 
 use super::event::Model;
+use super::session::Measure;
 use super::step::{Resident, buffers};
-use crate::config::{self, Config, DataSource};
-use crate::data::{self, Dataset, Samples};
+use crate::config::{self, ClassWeights, Config, DataSource, Task};
+use crate::data::{self, Dataset, Fold, HoldOut, Known, Parts, Progress, Samples, Scale, Targets};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Memory};
 use crate::graph::DType;
 use crate::ops::gather_batch::{MAX_CHANNELS, Normalization};
 
-/// Reads the data set of a configuration; `path` wins over the one it names.
+/// Whose data is read, and how.
+#[derive(Default)]
+pub(super) struct Reading<'a> {
+    /// The path that wins over the one of the configuration.
+    pub(super) path: Option<&'a Path>,
+    /// What a trained network knows of its data.
+    pub(super) known: Option<Known<'a>>,
+    /// One of several equal parts of the training samples is validated on.
+    pub(super) fold: Option<Fold>,
+    /// All samples are the test part.
+    pub(super) all: bool,
+}
+
+/// Reads the data set of a configuration; `progress` is told how many samples are there.
 ///
 /// # Errors
 /// If there is no path where one is needed, or the data is refused.
-pub(super) fn load(config: &Config, path: Option<&Path>) -> Result<Dataset> {
+pub(super) fn load(
+    config: &Config,
+    reading: &Reading<'_>,
+    progress: &mut Progress<'_>,
+) -> Result<Dataset> {
     let wanted = &config.data;
-    let split = match wanted.split {
-        config::Split::Tail => data::Split::Tail,
-        config::Split::Random => data::Split::Random,
-        config::Split::Stratified => data::Split::Stratified,
+    let hold_out = HoldOut {
+        test: wanted.test,
+        validation: wanted.validation,
+        split: match wanted.split {
+            config::Split::Tail => data::Split::Tail,
+            config::Split::Random => data::Split::Random,
+            config::Split::Stratified => data::Split::Stratified,
+        },
+        seed: config.seed,
+        fold: reading.fold,
     };
-    match (wanted.source, path.or(wanted.path.as_deref())) {
-        (DataSource::Digits, None) => data::digits::load(wanted.validation, split, config.seed),
+    let path = reading.path.or(wanted.path.as_deref());
+    let known = reading.known.as_ref();
+    let regression = wanted.task == Task::Regression;
+    let mut dataset = match (wanted.source, path) {
+        (DataSource::Digits, None) => data::digits::load(&hold_out),
         (DataSource::Digits, Some(path)) => Err(Error::usage(
             format!(
                 "{}: the configuration learns the embedded digits, not files",
@@ -32,20 +60,102 @@ pub(super) fn load(config: &Config, path: Option<&Path>) -> Result<Dataset> {
             "leave --data out; for files, name a network for them, as in `anygrad train mnist-cnn --data FOLDER`, or write \
              `source = \"idx\"` under [data]",
         )),
-        (DataSource::Idx, Some(path)) => {
-            data::idx::load(path, wanted.validation, split, config.seed)
-        }
-        (DataSource::Idx, None) => Err(Error::usage(
-            format!(
-                "{}: it is not said where the IDX files are",
-                config.source.name
-            ),
-            "give their folder with --data FOLDER, or write `path = \"FOLDER\"` under [data]",
+        (_, None) => Err(Error::usage(
+            format!("{}: it is not said where the data is", config.source.name),
+            "give it with --data PATH, or write `path = \"PATH\"` under [data]",
         )),
+        (DataSource::Idx, Some(path)) => data::idx::load(path, &hold_out),
+        (DataSource::Images, Some(path)) => {
+            let options = data::image_folder::Options {
+                size: wanted.images.size,
+                channels: wanted.images.channels,
+            };
+            data::image_folder::load(path, &options, &hold_out, known, progress)
+        }
+        (DataSource::Csv, Some(path)) => {
+            let options = table(&wanted.table, regression);
+            data::table::load(path, &options, &hold_out, known)
+        }
+        (DataSource::Npy, Some(path)) => data::npy::load(path, regression, &hold_out, known),
+    }?;
+    if let Some(weights) = &wanted.class_weights {
+        weigh_classes(&mut dataset, weights)?;
+    }
+    if reading.all {
+        dataset.parts = Parts::of([0, 0, dataset.len()]);
+    }
+    Ok(dataset)
+}
+
+/// Multiplies what each sample counts by the weight of its class.
+fn weigh_classes(dataset: &mut Dataset, weights: &ClassWeights) -> Result<()> {
+    let Targets::Classes { labels, names } = &dataset.targets else {
+        unreachable!("the configuration refuses weights of classes for a regression");
+    };
+    let of_class: Vec<f64> = match weights {
+        ClassWeights::Balanced => {
+            let train = &labels[dataset.parts.train.clone()];
+            let mut counts = vec![0_usize; names.len()];
+            train.iter().for_each(|&label| counts[label as usize] += 1);
+            let share = train.len() as f64 / names.len() as f64;
+            // A class that is not there is not learned from.
+            counts
+                .iter()
+                .map(|&count| share / count.max(1) as f64)
+                .collect()
+        }
+        ClassWeights::Table(table) => {
+            let mut of_class = vec![1.0; names.len()];
+            for (name, weight) in table {
+                let Some(class) = names.iter().position(|known| known == name) else {
+                    let known: Vec<String> = names
+                        .iter()
+                        .take(8)
+                        .map(|name| format!("{name:?}"))
+                        .collect();
+                    return Err(Error::usage(
+                        format!(
+                            "data.class_weights: {name:?} is no class of {}",
+                            dataset.name
+                        ),
+                        format!("the classes are {}", known.join(", ")),
+                    ));
+                };
+                of_class[class] = *weight;
+            }
+            of_class
+        }
+    };
+    let given = dataset
+        .weights
+        .take()
+        .unwrap_or_else(|| vec![1.0; labels.len()]);
+    #[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
+    let weighed = given
+        .iter()
+        .zip(labels)
+        .map(|(&weight, &label)| (f64::from(weight) * of_class[label as usize]) as f32);
+    dataset.weights = Some(weighed.collect());
+    Ok(())
+}
+
+fn table(table: &config::Table, regression: bool) -> data::table::Options {
+    data::table::Options {
+        target: table.target.clone(),
+        regression,
+        weight: table.weight.clone(),
+        ignore: table.ignore.clone(),
+        categorical: table.categorical.clone(),
+        ordinal: table.categories == config::Categories::Ordinal,
+        missing: match table.missing {
+            config::Missing::Refuse => data::table::Missing::Refuse,
+            config::Missing::Drop => data::table::Missing::Drop,
+            config::Missing::Fill => data::table::Missing::Fill,
+        },
     }
 }
 
-/// What of a data set and its configuration a trained network must remember.
+/// What of a data set and its configuration a trained network must remember; what is fitted is fitted to the training part.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "statistics are rounded once to f32"
@@ -64,12 +174,29 @@ pub(super) fn model(config: &Config, dataset: &Dataset) -> Result<Model> {
             format!("give one number, or {channels}"),
         )),
     };
+    let divide_by = config.data.divide_by as f32;
+    let is_fitted = config.data.normalize == config::Normalize::Standard;
+    let (mean, std) = if is_fitted {
+        let fitted = data::Normalization::fit(dataset, divide_by);
+        (fitted.mean, fitted.std)
+    } else {
+        (
+            per_channel("mean", &config.data.mean, 0.0)?,
+            per_channel("std", &config.data.std, 1.0)?,
+        )
+    };
     Ok(Model {
-        classes: dataset.classes.clone(),
+        classes: dataset.targets.classes().to_vec(),
         sample_shape: dataset.sample_shape,
-        divide_by: config.data.divide_by as f32,
-        mean: per_channel("mean", &config.data.mean, 0.0)?,
-        std: per_channel("std", &config.data.std, 1.0)?,
+        divide_by,
+        mean,
+        std,
+        encoding: dataset.encoding.clone(),
+        targets: match &dataset.targets {
+            Targets::Values { .. } if is_fitted => Scale::fit(dataset),
+            Targets::Values { names, .. } => Some(Scale::identity(names)),
+            Targets::Classes { .. } => None,
+        },
     })
 }
 
@@ -78,28 +205,74 @@ pub(super) fn resident(dataset: &Dataset, model: &Model) -> Result<Resident> {
     Ok(Resident {
         samples: dataset.len(),
         sample_shape: dataset.sample_shape,
-        dtype: match dataset.samples {
-            Samples::Bytes(_) => DType::U8,
-            Samples::Floats(_) => DType::F32,
-        },
-        classes: model.classes.len(),
+        dtype: dtype(&dataset.samples, model),
+        classes: model.outputs(),
+        regression: model.targets.is_some(),
+        weighted: dataset.weights.is_some(),
         normalization: normalization(model)?,
     })
 }
 
-/// From raw values to what the network sees.
+/// How errors on the adapter become those of the targets' units.
+pub(super) fn measure(model: &Model) -> Measure {
+    match &model.targets {
+        Some(scale) => Measure::Rmse {
+            scale: scale.std.into(),
+        },
+        None => Measure::Accuracy,
+    }
+}
+
+/// Whether samples are normalised on their way to the adapter: a kernel knows the statistics of a few channels at most.
+fn is_normalised_here(model: &Model) -> bool {
+    model.sample_shape[2] > MAX_CHANNELS
+}
+
+/// What samples are on the adapter.
+pub(super) fn dtype(samples: &Samples, model: &Model) -> DType {
+    match samples {
+        Samples::Bytes(_) if !is_normalised_here(model) => DType::U8,
+        Samples::Bytes(_) | Samples::Floats(_) => DType::F32,
+    }
+}
+
+/// Some of the samples, as they lie on the adapter.
+pub(super) fn words(model: &Model, samples: &Samples, part: Range<usize>) -> Vec<u32> {
+    let sample_len: usize = model.sample_shape.iter().product();
+    let part = part.start * sample_len..part.end * sample_len;
+    match samples {
+        Samples::Bytes(bytes) if is_normalised_here(model) => {
+            normalised(model, bytes[part].iter().copied().map(f32::from))
+        }
+        Samples::Bytes(bytes) => pack(&bytes[part]),
+        Samples::Floats(raw) if is_normalised_here(model) => {
+            normalised(model, raw[part].iter().copied())
+        }
+        Samples::Floats(raw) => raw[part].iter().map(|number| number.to_bits()).collect(),
+    }
+}
+
+/// Raw numbers of whole samples as the network sees them.
+fn normalised(model: &Model, raw: impl Iterator<Item = f32>) -> Vec<u32> {
+    let statistics = model.mean.iter().zip(&model.std).cycle();
+    raw.zip(statistics)
+        .map(|(v, (mean, std))| ((v / model.divide_by - mean) / std).to_bits())
+        .collect()
+}
+
+/// From raw values to what the network sees, as far as it happens on the adapter.
 ///
 /// # Errors
 /// If the model's numbers make no sense: they may come from a file.
 pub(super) fn normalization(model: &Model) -> Result<Normalization> {
     let channels = model.sample_shape[2];
     let (means, deviations) = (model.mean.len(), model.std.len());
-    if channels > MAX_CHANNELS || [means, deviations] != [channels; 2] {
+    if [means, deviations] != [channels; 2] {
         return Err(Error::data(
             format!(
                 "the model has {means} means and {deviations} standard deviations for samples of {channels} channels"
             ),
-            format!("there must be one of each per channel, of at most {MAX_CHANNELS} channels"),
+            "there must be one of each per channel",
         ));
     }
     let divisors = std::iter::once(&model.divide_by).chain(&model.std);
@@ -112,6 +285,9 @@ pub(super) fn normalization(model: &Model) -> Result<Normalization> {
             "these must be finite numbers, and those that divide not 0",
         ));
     }
+    if is_normalised_here(model) {
+        return Ok(Normalization::default());
+    }
     Ok(Normalization {
         divide_by: model.divide_by,
         mean: model.mean.clone(),
@@ -120,29 +296,42 @@ pub(super) fn normalization(model: &Model) -> Result<Normalization> {
 }
 
 /// Bytes of the data set on the adapter.
-pub(super) fn bytes(dataset: &Dataset) -> usize {
-    let samples = match &dataset.samples {
-        Samples::Bytes(bytes) => DType::U8.storage_bytes(bytes.len()),
-        Samples::Floats(floats) => DType::F32.storage_bytes(floats.len()),
-    };
-    samples + DType::U32.storage_bytes(dataset.labels.len())
+pub(super) fn bytes(dataset: &Dataset, data: &Resident) -> usize {
+    let samples = data
+        .dtype
+        .storage_bytes(dataset.len() * dataset.sample_len());
+    let targets = if data.regression { data.classes } else { 1 };
+    let weights = if data.weighted { dataset.len() } else { 0 };
+    samples + DType::U32.storage_bytes(dataset.len() * targets) + DType::F32.storage_bytes(weights)
 }
 
-/// Brings samples and labels to the adapter, and the one-hot rows a loss may want.
-pub(super) fn upload(gpu: &Gpu, memory: &mut Memory, dataset: &Dataset) -> Result<()> {
-    let samples = match &dataset.samples {
-        Samples::Bytes(bytes) => pack(bytes),
-        Samples::Floats(floats) => floats.iter().map(|value| value.to_bits()).collect(),
+/// Brings samples, targets and weights to the adapter.
+pub(super) fn upload(
+    gpu: &Gpu,
+    memory: &mut Memory,
+    dataset: &Dataset,
+    model: &Model,
+) -> Result<()> {
+    let samples = words(model, &dataset.samples, 0..dataset.len());
+    let mut write = |name: &str, words: &[u32]| {
+        memory.write(gpu, name, (words.len() * 4).next_multiple_of(16), words)
     };
-    let bytes = (samples.len() * 4).next_multiple_of(16);
-    memory.write(gpu, buffers::SAMPLES, bytes, &samples)?;
-    let label_bytes = DType::U32.storage_bytes(dataset.labels.len());
-    memory.write(gpu, buffers::LABELS, label_bytes, &dataset.labels)?;
+    write(buffers::SAMPLES, &samples)?;
+    match (&dataset.targets, &model.targets) {
+        (Targets::Classes { labels, .. }, _) => write(buffers::LABELS, labels)?,
+        (Targets::Values { values, .. }, Some(scale)) => {
+            write(buffers::TARGETS, bytemuck::cast_slice(&scale.apply(values)))?;
+        }
+        (Targets::Values { .. }, None) => unreachable!("the model of a regression has a scale"),
+    }
+    if let Some(weights) = &dataset.weights {
+        write(buffers::WEIGHTS, bytemuck::cast_slice(weights))?;
+    }
     Ok(())
 }
 
 /// Four bytes to a word, the first in the lowest bits.
-pub(super) fn pack(bytes: &[u8]) -> Vec<u32> {
+fn pack(bytes: &[u8]) -> Vec<u32> {
     bytes
         .chunks(4)
         .map(|chunk| {
@@ -152,4 +341,44 @@ pub(super) fn pack(bytes: &[u8]) -> Vec<u32> {
                 .fold(0, |word, (i, &byte)| word | u32::from(byte) << (8 * i))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn three_to_one() -> Dataset {
+        Dataset {
+            name: "three to one".to_owned(),
+            sample_shape: [1, 1, 1],
+            samples: Samples::Bytes(vec![0; 5]),
+            targets: Targets::Classes {
+                labels: vec![0, 0, 1, 0, 1],
+                names: ["cat", "dog"].map(str::to_owned).to_vec(),
+            },
+            weights: None,
+            parts: Parts::of([4, 0, 1]),
+            encoding: None,
+        }
+    }
+
+    #[test]
+    fn balanced_classes_weigh_the_same_in_the_training_part() {
+        let mut dataset = three_to_one();
+        weigh_classes(&mut dataset, &ClassWeights::Balanced).unwrap();
+        // n / (classes · samples of the class), as scikit-learn has it.
+        let (cat, dog) = (4.0_f32 / 6.0, 2.0);
+        assert_eq!(dataset.weights, Some(vec![cat, cat, dog, cat, dog]));
+    }
+
+    #[test]
+    fn a_table_multiplies_weights_of_samples_and_knows_its_classes() {
+        let mut dataset = three_to_one();
+        dataset.weights = Some(vec![1.0, 2.0, 3.0, 4.0, 5.0]);
+        let table = |name: &str| ClassWeights::Table(vec![(name.to_owned(), 0.5)]);
+        weigh_classes(&mut dataset, &table("dog")).unwrap();
+        assert_eq!(dataset.weights, Some(vec![1.0, 2.0, 1.5, 4.0, 2.5]));
+        let error = weigh_classes(&mut dataset, &table("dogs")).unwrap_err();
+        assert!(error.help().contains("\"dog\""), "{error}");
+    }
 }

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::event::Scores;
+use serde::{Deserialize, Serialize};
+
+use super::event::{Metric, Scores};
 use super::step::{Pass, RING, buffers};
 use crate::error::{Error, Result};
 use crate::gpu::{Executor, Gpu, Kernels, Memory, Readback};
@@ -14,18 +16,33 @@ pub(super) struct Session {
     pub(super) gpu: Gpu,
     pub(super) memory: Memory,
     pub(super) kernels: Kernels,
+    /// What the figures of its steps mean.
+    pub(super) measure: Measure,
+}
+
+/// What the figure beside the loss in the metrics' ring means.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Measure {
+    /// The number of right answers.
+    Accuracy,
+    /// The mean squared error over the batch.
+    Rmse {
+        /// From the root of that to the units of the targets.
+        scale: f64,
+    },
 }
 
 impl Session {
     /// An opened device with nothing on it.
-    pub(super) fn new(gpu: Gpu) -> Self {
-        Self::with(gpu, Kernels::default())
+    pub(super) fn new(gpu: Gpu, measure: Measure) -> Self {
+        Self::with(gpu, Kernels::default(), measure)
     }
 
     /// As [`Session::new`], with kernels that are compiled already.
-    pub(super) fn with(gpu: Gpu, kernels: Kernels) -> Self {
+    pub(super) fn with(gpu: Gpu, kernels: Kernels, measure: Measure) -> Self {
         Self {
             gpu,
+            measure,
             memory: Memory::new(),
             kernels,
         }
@@ -105,7 +122,7 @@ impl Pace {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Measured {
     loss: f32,
-    correct: f32,
+    figure: f32,
     samples: f32,
     finite: bool,
     learning_rate: f32,
@@ -136,11 +153,11 @@ impl Measured {
     pub(super) fn of_step(words: &[u32], step: u64) -> Self {
         let place = usize::try_from(step % RING as u64).expect("a place in the ring");
         let entry = &words[place * advance::ENTRY..][..advance::ENTRY];
-        let [loss, correct, samples, bad, learning_rate] =
+        let [loss, figure, samples, bad, learning_rate] =
             [0, 1, 2, 3, 4].map(|i| f32::from_bits(entry[i]));
         Self {
             loss,
-            correct,
+            figure,
             samples,
             finite: bad == 0.0 && loss.is_finite(),
             learning_rate,
@@ -148,11 +165,15 @@ impl Measured {
     }
 }
 
-/// Loss and right answers, summed up over steps.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Sums {
+/// Loss and figures, summed up over steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sums {
     loss: f64,
+    /// Right answers.
     correct: f64,
+    /// Squared errors.
+    squared: f64,
     samples: f64,
 }
 
@@ -160,16 +181,20 @@ impl Sums {
     /// Adds a step.
     pub(super) fn add(&mut self, step: Measured) {
         self.loss += f64::from(step.loss) * f64::from(step.samples);
-        self.correct += f64::from(step.correct);
+        self.correct += f64::from(step.figure);
+        self.squared += f64::from(step.figure) * f64::from(step.samples);
         self.samples += f64::from(step.samples);
     }
 
     /// Means over the samples so far.
-    pub(super) fn scores(&self) -> Scores {
+    pub(super) fn scores(&self, measure: Measure) -> Scores {
         let samples = self.samples.max(1.0);
         Scores {
             loss: self.loss / samples,
-            accuracy: self.correct / samples,
+            metric: match measure {
+                Measure::Accuracy => Metric::Accuracy(self.correct / samples),
+                Measure::Rmse { scale } => Metric::Rmse((self.squared / samples).sqrt() * scale),
+            },
         }
     }
 }
@@ -203,18 +228,11 @@ impl Evaluator {
         })
     }
 
-    /// Submits one pass in pieces of at most `steps_per_submit` batches, each with its metrics on the way back.
-    pub(super) fn submit(
-        &mut self,
-        session: &Session,
-        steps_per_submit: u64,
-    ) -> Result<Vec<Piece>> {
-        let mut pieces = Vec::new();
-        let end = self.done + self.batches;
-        while self.done < end {
-            pieces.push(self.submit_steps(session, steps_per_submit.min(end - self.done))?);
-        }
-        Ok(pieces)
+    /// Submits the next piece of a pass, of at most so many batches, with its metrics on the way back; whether it is the last.
+    pub(super) fn submit(&mut self, session: &Session, steps: u64) -> Result<(Piece, bool)> {
+        let end = (self.done / self.batches + 1) * self.batches;
+        let piece = self.submit_steps(session, steps.min(end - self.done))?;
+        Ok((piece, self.done == end))
     }
 
     fn submit_steps(&mut self, session: &Session, steps: u64) -> Result<Piece> {
@@ -240,7 +258,7 @@ impl Evaluator {
             }
             pace.learn(begin.elapsed().as_secs_f64() / steps as f64);
         }
-        Ok(sums.scores())
+        Ok(sums.scores(session.measure))
     }
 }
 

@@ -15,8 +15,8 @@ use crate::ops::{
     batch_indices::BatchIndices, binary_cross_entropy::BinaryCrossEntropy, clip_norm::ClipNorm,
     clip_value::ClipValue, confusion_matrix::ConfusionMatrix, count_correct::CountCorrect,
     cross_entropy::CrossEntropy, gather_batch::GatherBatch, gather_batch::Normalization,
-    huber::Huber, lion::Lion, mae::Mae, mse::Mse, reduce_sum::ReduceSum, rmsprop::RmsProp,
-    scale::Scale, sgd::Sgd, softmax::Softmax, state,
+    huber::Huber, lion::Lion, mae::Mae, mse::Mse, mul::Mul, reduce_sum::ReduceSum,
+    rmsprop::RmsProp, scale::Scale, sgd::Sgd, softmax::Softmax, state,
 };
 
 /// Names of the buffers that outlive a step.
@@ -39,6 +39,10 @@ pub mod buffers {
     pub const SAMPLES: &str = "samples";
     /// All labels.
     pub const LABELS: &str = "labels";
+    /// All targets of a regression.
+    pub const TARGETS: &str = "targets";
+    /// How much each sample counts, where they do not count the same.
+    pub const WEIGHTS: &str = "weights";
     /// The gradient of each row's loss by itself.
     pub const ONES: &str = "ones";
     /// The identity matrix: one-hot targets.
@@ -57,8 +61,12 @@ pub struct Resident {
     pub sample_shape: [usize; 3],
     /// Bytes or floats.
     pub dtype: DType,
-    /// The number of classes.
+    /// The number of classes, or of the numbers that a regression predicts.
     pub classes: usize,
+    /// Whether numbers are predicted, not classes.
+    pub regression: bool,
+    /// Whether samples count differently.
+    pub weighted: bool,
     /// From raw values to what the network sees.
     pub normalization: Normalization,
 }
@@ -94,25 +102,38 @@ struct Builder<'a> {
     network: &'a Network,
     config: &'a Config,
     data: &'a Resident,
+    /// Whether the loss heeds what each sample counts: while training, not when a network is measured.
+    weighted: bool,
     graph: Graph,
 }
 
 /// The tensors of a batch behind the network.
 struct Batch {
     counters: Value,
-    labels: Value,
+    target: Target,
     /// 1 / (real samples of the batch) for each real sample, 0 for padding.
     weights: Value,
+    /// The same, times what each sample counts; where all count the same, `weights`.
+    loss_weights: Value,
     parameters: Value,
     logits: Value,
     /// The first tensor of the graph that belongs to it.
     first: usize,
 }
 
-/// What was measured over a batch: the sum of the weighted losses, and the number of right answers.
+/// What was measured over a batch: the sum of the weighted losses, and the number of right answers or the mean squared error.
 struct Measured {
     loss: Value,
-    correct: Value,
+    figure: Value,
+}
+
+/// What the network shall say of each row of a batch.
+#[derive(Clone, Copy)]
+enum Target {
+    /// A class: u32 (batch).
+    Labels(Value),
+    /// Numbers: f32 (batch, D).
+    Values(Value),
 }
 
 impl Builder<'_> {
@@ -132,20 +153,53 @@ impl Builder<'_> {
             .expect("counters fit");
         let (indices, weights) = (chosen[0], chosen[1]);
         let x = self.gather(indices);
-        let labels = self
-            .graph
-            .persistent(buffers::LABELS, TensorType::u32([self.data.samples]));
-        let labels = self.graph.one(GatherBatch::Words, &[labels, indices]);
+        let target = self.target(indices);
+        let loss_weights = if self.weighted {
+            self.sample_weights(weights, indices)
+        } else {
+            weights
+        };
         let parameters = self.slab(slab);
         let logits = self.network.forward(&mut self.graph, parameters, x);
         Batch {
             first,
             counters,
-            labels,
+            target,
             weights,
+            loss_weights,
             parameters,
             logits,
         }
+    }
+
+    /// The targets of these indices.
+    fn target(&mut self, indices: Value) -> Target {
+        let Resident {
+            samples, classes, ..
+        } = *self.data;
+        if self.data.regression {
+            let targets = TensorType::f32([samples, classes]);
+            let targets = self.graph.persistent(buffers::TARGETS, targets);
+            return Target::Values(self.gather_floats(targets, indices));
+        }
+        let labels = TensorType::u32([samples]);
+        let labels = self.graph.persistent(buffers::LABELS, labels);
+        Target::Labels(self.graph.one(GatherBatch::Words, &[labels, indices]))
+    }
+
+    /// The weights of a batch's rows, times what each sample counts.
+    fn sample_weights(&mut self, weights: Value, indices: Value) -> Value {
+        let all = TensorType::f32([self.data.samples]);
+        let all = self.graph.persistent(buffers::WEIGHTS, all);
+        let own = self.gather_floats(all, indices);
+        self.graph.one(Mul, &[weights, own])
+    }
+
+    /// Rows of floats as they are.
+    fn gather_floats(&mut self, rows: Value, indices: Value) -> Value {
+        let normalization = Normalization::default();
+        self.graph
+            .one(GatherBatch::Floats { normalization }, &[rows, indices])
     }
 
     /// The samples of these indices, normalised: (batch, H, W, C).
@@ -174,9 +228,10 @@ impl Builder<'_> {
             Loss::CrossEntropy { label_smoothing } => {
                 #[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
                 let label_smoothing = label_smoothing as f32;
+                let labels = self.labels(batch);
                 self.graph.one(
                     CrossEntropy::Forward { label_smoothing },
-                    &[batch.logits, batch.labels, batch.weights],
+                    &[batch.logits, labels, batch.loss_weights],
                 )
             }
             Loss::BinaryCrossEntropy => self.loss_of_numbers(batch, BinaryCrossEntropy::Forward),
@@ -190,44 +245,65 @@ impl Builder<'_> {
         }
     }
 
-    /// A loss against the one-hot row of each class.
+    /// A loss against the numbers of a batch.
     fn loss_of_numbers(&mut self, batch: &Batch, op: impl Op + 'static) -> Value {
-        let classes = self.data.classes;
-        let identity = self
-            .graph
-            .persistent(buffers::IDENTITY, TensorType::f32([classes, classes]));
-        let normalization = Normalization::default();
-        let target = self.graph.one(
-            GatherBatch::Floats { normalization },
-            &[identity, batch.labels],
-        );
-        self.graph.one(op, &[batch.logits, target, batch.weights])
+        let target = self.values(batch);
+        self.graph
+            .one(op, &[batch.logits, target, batch.loss_weights])
     }
 
-    /// Loss and number of right answers, added to those of the parts before.
+    /// The classes of a batch, for a loss of classes.
+    fn labels(&self, batch: &Batch) -> Value {
+        match batch.target {
+            Target::Labels(labels) => labels,
+            Target::Values(_) => unreachable!("the configuration refuses it for a regression"),
+        }
+    }
+
+    /// The numbers that a batch shall give, for a loss of numbers: of a class, its one-hot row.
+    fn values(&mut self, batch: &Batch) -> Value {
+        match batch.target {
+            Target::Values(values) => values,
+            Target::Labels(labels) => {
+                let classes = self.data.classes;
+                let identity = TensorType::f32([classes, classes]);
+                let identity = self.graph.persistent(buffers::IDENTITY, identity);
+                self.gather_floats(identity, labels)
+            }
+        }
+    }
+
+    /// The loss, and the number of right answers or the mean squared error, added to those of the parts before.
     fn measure(&mut self, batch: &Batch, losses: Value, before: Option<Measured>) -> Measured {
         self.graph.enter("metrics");
         let loss = self.graph.one(ReduceSum::sum(0..1), &[losses]);
-        let correct = self
-            .graph
-            .one(CountCorrect, &[batch.logits, batch.labels, batch.weights]);
-        let correct = self.graph.one(ReduceSum::sum(0..1), &[correct]);
+        let figures = match batch.target {
+            Target::Labels(labels) => {
+                let inputs = [batch.logits, labels, batch.weights];
+                self.graph.one(CountCorrect, &inputs)
+            }
+            Target::Values(values) => {
+                let inputs = [batch.logits, values, batch.weights];
+                self.graph.one(Mse::Forward, &inputs)
+            }
+        };
+        let figure = self.graph.one(ReduceSum::sum(0..1), &[figures]);
         match before {
-            None => Measured { loss, correct },
+            None => Measured { loss, figure },
             Some(before) => Measured {
                 loss: self.graph.one(Add, &[before.loss, loss]),
-                correct: self.graph.one(Add, &[before.correct, correct]),
+                figure: self.graph.one(Add, &[before.figure, figure]),
             },
         }
     }
 
-    /// Writes loss and number of right answers to the ring, and moves the counters on.
+    /// Writes the loss and the figure beside it to the ring, and moves the counters on.
     fn advance(
         &mut self,
         pass: &Pass,
         counters: Value,
         batch: usize,
-        Measured { loss, correct }: Measured,
+        Measured { loss, figure }: Measured,
         schedule: Value,
     ) {
         self.graph.enter("metrics");
@@ -239,7 +315,7 @@ impl Builder<'_> {
             batch,
         };
         self.graph
-            .apply(Arc::new(op), &[counters, ring, loss, correct, schedule])
+            .apply(Arc::new(op), &[counters, ring, loss, figure, schedule])
             .expect("counters and metrics fit");
     }
 
@@ -393,6 +469,7 @@ pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass
         network,
         config,
         data,
+        weighted: data.weighted,
         graph: Graph::new(),
     };
     let train = &config.train;
@@ -440,6 +517,7 @@ pub fn evaluation(
         network,
         config,
         data,
+        weighted: false,
         graph: Graph::new(),
     };
     let rows = config.train.rows();
@@ -457,6 +535,7 @@ pub fn evaluation(
     let losses = builder.losses(&batch);
     if confusion {
         let classes = data.classes;
+        let labels = builder.labels(&batch);
         let counts = builder
             .graph
             .persistent(pass.confusion(), TensorType::u32([classes, classes]));
@@ -464,7 +543,7 @@ pub fn evaluation(
             .graph
             .apply(
                 Arc::new(ConfusionMatrix),
-                &[counts, batch.logits, batch.labels, batch.weights],
+                &[counts, batch.logits, labels, batch.weights],
             )
             .expect("counts fit");
     }
@@ -474,12 +553,13 @@ pub fn evaluation(
     builder.graph
 }
 
-/// All samples of the data set at once, and the tensor of their probabilities (samples, classes).
+/// All samples of the data set at once, and the tensor (samples, classes) of their probabilities, or of the numbers of a regression.
 pub fn prediction(network: &Network, config: &Config, data: &Resident) -> (Graph, Value) {
     let mut builder = Builder {
         network,
         config,
         data,
+        weighted: false,
         graph: Graph::new(),
     };
     let counters = builder
@@ -498,14 +578,15 @@ pub fn prediction(network: &Network, config: &Config, data: &Resident) -> (Graph
     let x = builder.gather(chosen[0]);
     let parameters = builder.slab(buffers::PARAMETERS);
     let logits = network.forward(&mut builder.graph, parameters, x);
-    let ends_in_softmax = matches!(
-        config.layers.last().map(|layer| &layer.kind),
-        Some(LayerKind::Softmax)
-    );
-    let probabilities = if ends_in_softmax {
+    let is_answer = data.regression
+        || matches!(
+            config.layers.last().map(|layer| &layer.kind),
+            Some(LayerKind::Softmax)
+        );
+    let answers = if is_answer {
         logits
     } else {
         builder.graph.one(Softmax::Forward, &[logits])
     };
-    (builder.graph, probabilities)
+    (builder.graph, answers)
 }

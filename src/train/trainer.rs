@@ -1,18 +1,23 @@
 //! A training from its request to its outcome: data, network, plans, memory, the loop, the test.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
+use super::checkpoint::{self, Circumstances};
+use super::diagnose::Replay;
 use super::event::{Event, Outcome, Start};
 use super::limits::{Demand, Fitting, binding_limit, width_that_fits};
-use super::run::Run;
+use super::monitor::Monitor;
+use super::resident::Reading;
+use super::run::{Ended, Rules, Run, Trouble};
 use super::schedule::{self, Length};
 use super::session::{Evaluator, Session};
 use super::step::{self, Pass, buffers};
-use super::tuning::Tuner;
+use super::tuning::{Tune, Tuner};
 use super::weights::Weights;
 use super::{Request, resident};
-use crate::config::{Config, MAX_PARTS, MicroBatch};
+use crate::config::{Config, Curve, MAX_PARTS, MicroBatch, Task};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::{Executor, Gpu, Kernels};
@@ -27,7 +32,13 @@ use crate::plan::Plan;
 /// Whatever is wrong with the data, the network or the device; an error of `observe` ends the training.
 pub fn train(request: &Request, observe: &mut dyn FnMut(&Event) -> Result<()>) -> Result<Outcome> {
     let begin = Instant::now();
-    let dataset = resident::load(&request.config, request.data.as_deref())?;
+    let reading = Reading {
+        path: request.data.as_deref(),
+        fold: request.fold,
+        ..Reading::default()
+    };
+    let mut progress = |done, total| observe(&Event::Reading { done, total });
+    let dataset = resident::load(&request.config, &reading, &mut progress)?;
     train_from(begin, request, &dataset, observe)
 }
 
@@ -56,8 +67,9 @@ fn train_from(
             "give data with samples to train on",
         ));
     }
+    let monitor = monitor(config, dataset)?;
     let model = resident::model(config, dataset)?;
-    let network = Network::new(config, dataset.sample_shape, dataset.classes.len())?;
+    let network = Network::new(config, dataset.sample_shape, model.outputs())?;
     let given = match &request.init {
         Some(path) => Some(given_weights(path, &network)?),
         None => None,
@@ -69,7 +81,13 @@ fn train_from(
     let limit = binding_limit(&gpu);
     let config = &fitted(&network, config, &data, &passes, &gpu.target(), limit);
     let mut kernels = Kernels::default();
-    let mut tuner = Tuner::new(&gpu, &mut kernels, &request.tune);
+    // Kernels decide the bits: a training goes on with those that it was begun with.
+    let resume = request.control.resume.as_deref();
+    let tune = match resume {
+        Some(resume) => Tune::As(resume.from.circumstances.choices.clone()),
+        None => request.tune.clone(),
+    };
+    let mut tuner = Tuner::new(&gpu, &mut kernels, &tune);
     let plans = Plans::by(&network, config, &data, &passes, &mut |graph| {
         Plan::chosen(graph, &[], &gpu.target(), &mut |graph, node, ways| {
             tuner.choose(graph, node, ways)
@@ -87,31 +105,51 @@ fn train_from(
         width: width_that_fits(config, &network, &data, limit),
     })?;
     let length = Length::of(config, dataset.parts.train.len());
-    observe(&Event::Start(Box::new(Start {
+    let circumstances =
+        Circumstances::new(&gpu.info, dataset, &plans.training, tuning.choices.clone());
+    let mut start = Start {
         name: config.name.clone(),
         adapter: gpu.info.clone(),
         seed: config.seed,
         data: dataset.name.clone(),
         samples: [&passes.training, &passes.validation, &passes.test].map(|pass| pass.part.len()),
         sample_shape: dataset.sample_shape,
-        classes: dataset.classes.len(),
+        classes: model.outputs(),
+        regression: model.targets.is_some(),
         layers: network.summary(),
         parameters: network.parameter_count(),
         planned_bytes: plans.peak_bytes(),
-        data_bytes: resident::bytes(dataset),
+        data_bytes: resident::bytes(dataset, &data),
         batch: config.train.samples_per_update(),
         micro_batch: config.train.rows(),
         steps: length.total,
         steps_per_epoch: length.per_epoch,
         kernels: tuning,
-    })))?;
+        resumed: None,
+        notes: Vec::new(),
+    };
+    if let Some(resume) = resume {
+        let differences = circumstances.differences(&resume.from.circumstances)?;
+        let done = resume.from.host.step;
+        if done > length.total {
+            return Err(Error::usage(
+                format!(
+                    "the run has done {done} steps already, more than the {} it shall have",
+                    length.total
+                ),
+                "give more train.epochs or train.steps, or leave them as they are",
+            ));
+        }
+        checkpoint::note(&mut start, &resume.from.host, &differences);
+    }
+    observe(&Event::Start(Box::new(start)))?;
 
     // Not before the adapter can hold them: a network beyond it may be beyond the host, too.
     let slab = given.unwrap_or_else(|| network.initial(config.seed));
-    let mut session = Session::with(gpu, kernels);
+    let mut session = Session::with(gpu, kernels, resident::measure(&model));
     session.write_parameters(&slab)?;
-    write_constants(&mut session, &network, config, dataset.classes.len())?;
-    resident::upload(&session.gpu, &mut session.memory, dataset)?;
+    write_constants(&mut session, &network, config, &data)?;
+    resident::upload(&session.gpu, &mut session.memory, dataset, &model)?;
     let batch = config.train.rows();
     let evaluator = |session: &mut Session, plan: Option<Plan>, pass: &Pass| {
         plan.map(|plan| Evaluator::new(session, plan, pass.clone(), batch))
@@ -120,6 +158,7 @@ fn train_from(
     let validation = evaluator(&mut session, plans.validation, &passes.validation)?;
     let mut test = evaluator(&mut session, plans.test, &passes.test)?;
     session.rewind(&passes.training)?;
+    let state = checkpoint::state_buffers(&plans.training);
     let executor = Executor::new(
         &session.gpu,
         &mut session.memory,
@@ -128,22 +167,57 @@ fn train_from(
     )?;
     let startup_seconds = begin.elapsed().as_secs_f64();
 
-    let before = (
-        session.gpu.counters.bytes_read(),
-        session.gpu.counters.blocking_waits(),
-    );
+    let bytes_before = session.gpu.counters.bytes_read();
+    let rules = Rules {
+        every: config.checkpoints.every,
+        monitor: monitor.clone(),
+        stop: request.control.stop.clone(),
+        time: request.control.time,
+        on_nan: config.checkpoints.on_nan,
+        plateau: match config.schedule.curve {
+            Curve::ReduceOnPlateau(plateau) => Some((plateau, config.optimizer.learning_rate())),
+            _ => None,
+        },
+        rates: request.control.rates,
+    };
     let mut run = Run::new(
         &session,
-        config,
+        &network,
+        circumstances,
         executor,
         passes.training.clone(),
         validation,
         length,
+        rules,
     );
-    run.submit_all(observe)?;
-    let blocking_waits = session.gpu.counters.blocking_waits() - before.1;
-    let train_seconds = run.finish(observe)?;
-    let bytes_read = session.gpu.counters.bytes_read() - before.0;
+    run.keep_beginning()?;
+    if let Some(resume) = resume {
+        resume.from.restore(&session, &network, &state)?;
+        run.go_on(Arc::new(resume.from.clone()), &resume.others);
+    }
+    let done = match run.go(observe)? {
+        Ended::Done(done) => done,
+        Ended::Bad(trouble) => {
+            if trouble.done.is_none() {
+                for name in &state {
+                    let zeros = vec![0; session.memory.bytes(name) / 4];
+                    session.memory.overwrite(&session.gpu, name, &zeros);
+                }
+                session.write_parameters(&slab)?;
+                write_constants(&mut session, &network, config, &data)?;
+            }
+            let graph = step::training(&network, config, &data, &passes.training);
+            return Err(explained(trouble, &mut session, &network, &graph));
+        }
+    };
+    let bytes_read = session.gpu.counters.bytes_read() - bytes_before;
+    let restored = wants_best(config)
+        .then_some(done.best)
+        .flatten()
+        .filter(|best| best.host.step != done.host.step);
+    if let Some(best) = &restored {
+        best.restore(&session, &network, &state)?;
+    }
 
     let test = test.as_mut().map(|test| test.run(&session)).transpose()?;
     let weights = |buffer| {
@@ -165,12 +239,88 @@ fn train_from(
         raw_weights,
         model,
         test,
-        steps: length.total,
+        ending: done.ending,
+        best: monitor.and_then(|monitor| Some((monitor.metric(), done.host.monitor.best?))),
+        restored: restored.is_some(),
+        steps: done.host.step,
         startup_seconds,
-        train_seconds,
+        train_seconds: done.seconds,
         bytes_read,
-        blocking_waits,
+        blocking_waits: done.blocking_waits,
     })
+}
+
+/// What is watched from epoch to epoch, if anything is.
+///
+/// # Errors
+/// If it needs validation samples and there are none.
+fn monitor(config: &Config, dataset: &Dataset) -> Result<Option<Monitor>> {
+    let Some(metric) = config.checkpoints.best else {
+        return Ok(None);
+    };
+    let key = match config.early_stopping {
+        Some(_) => "early_stopping.monitor",
+        None => "checkpoint.best",
+    };
+    if !metric.is_of(config.data.task) {
+        return Err(Error::usage(
+            format!("{key} is {}, which this task does not have", metric.word()),
+            match config.data.task {
+                Task::Classification => "classes have a loss and an accuracy",
+                Task::Regression => "numbers have a loss and an rmse",
+            },
+        ));
+    }
+    if metric.needs_validation() && dataset.parts.validation.is_empty() {
+        return Err(Error::usage(
+            format!(
+                "{key} is {}, but there are no validation samples",
+                metric.word()
+            ),
+            format!(
+                "hold some back, as in --set data.validation=0.1, or watch {} instead",
+                metric.word().replace("validation", "train")
+            ),
+        ));
+    }
+    let early = config.early_stopping.as_ref();
+    Ok(Some(Monitor::new(metric, early)))
+}
+
+/// Whether the result is the best epoch and not the last.
+fn wants_best(config: &Config) -> bool {
+    let early = config.early_stopping.as_ref();
+    early.is_some_and(|early| early.restore_best)
+}
+
+/// The error of a training that came to something that is not a number, with the place where it came up, if that can be found.
+fn explained(trouble: Trouble, session: &mut Session, network: &Network, graph: &Graph) -> Error {
+    let Trouble {
+        error,
+        steps,
+        done,
+        mut executor,
+        pace,
+    } = trouble;
+    let Some([first, last]) = steps else {
+        return error;
+    };
+    let mut replay = Replay {
+        session,
+        network,
+        executor: &mut executor,
+        graph,
+        pace,
+    };
+    match replay.find(done.unwrap_or(0), first, last) {
+        Ok(Some(found)) => Error::new(
+            error.class(),
+            format!("{error}; the first such number came up {found}"),
+            error.help(),
+        ),
+        // The first error is the one to tell.
+        Ok(None) | Err(_) => error,
+    }
 }
 
 /// The slab of a file of weights to begin with.
@@ -352,7 +502,7 @@ fn write_constants(
     session: &mut Session,
     network: &Network,
     config: &Config,
-    classes: usize,
+    data: &step::Resident,
 ) -> Result<()> {
     let rows = config.train.rows();
     let ones = vec![1f32.to_bits(); rows];
@@ -376,8 +526,8 @@ fn write_constants(
         state::SCHEDULE * 4,
         &schedule,
     )?;
-    if config.train.loss.is_of_numbers() {
-        session.write_identity(classes)?;
+    if config.train.loss.is_of_numbers() && !data.regression {
+        session.write_identity(data.classes)?;
     }
     Ok(())
 }
@@ -401,6 +551,8 @@ mod tests {
             sample_shape: [8, 8, 1],
             dtype: DType::U8,
             classes: 10,
+            regression: false,
+            weighted: false,
             normalization: Normalization::default(),
         };
         let pass = |name| Pass { name, part: 0..500 };

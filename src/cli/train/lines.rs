@@ -2,7 +2,7 @@
 
 use super::super::format::{self, Align};
 use crate::report::Summary;
-use crate::train::{Epoch, Progress, Scores, Start};
+use crate::train::{Ending, Epoch, Metric, Progress, Scores, Start};
 
 /// How many epochs a training has; the last one may be cut short.
 pub(super) fn epochs(start: &Start) -> u64 {
@@ -28,10 +28,7 @@ pub(super) fn start(start: &Start, folder: &str) -> Vec<String> {
             "data: {}, samples of {} in {}: {train} to train, {validation} to validate, {test} to test",
             format::clean(&start.data),
             format::extents(&start.sample_shape),
-            match start.classes {
-                1 => "1 class".to_owned(),
-                classes => format!("{} classes", format::count(classes)),
-            },
+            format::outputs(start.classes, start.regression),
         ),
         String::new(),
     ];
@@ -66,6 +63,12 @@ pub(super) fn start(start: &Start, folder: &str) -> Vec<String> {
         ));
     }
     lines.push(format!("run folder: {folder}"));
+    if let Some(resumed) = &start.resumed {
+        lines.push(format!(
+            "goes on after step {} of {}",
+            resumed.step, start.steps
+        ));
+    }
     lines
 }
 
@@ -112,9 +115,12 @@ pub(super) fn epoch(epoch: &Epoch, epochs: u64, width: Option<usize>) -> String 
 fn long_epoch(epoch: &Epoch, epochs: u64) -> String {
     let scores = |scores: Scores| {
         format!(
-            "loss {}  accuracy {:>8}",
+            "loss {}  {}",
             format::loss(scores.loss),
-            format::percent(scores.accuracy)
+            match scores.metric {
+                Metric::Accuracy(share) => format!("accuracy {:>8}", format::percent(share)),
+                metric @ Metric::Rmse(_) => format::metric(metric),
+            }
         )
     };
     let validation = match epoch.validation {
@@ -135,7 +141,7 @@ fn short_epoch(epoch: &Epoch, epochs: u64) -> String {
         format!(
             "{} {:>8}",
             format::loss(scores.loss),
-            format::percent(scores.accuracy)
+            format::figure(scores.metric)
         )
     };
     let validation = match epoch.validation {
@@ -156,7 +162,7 @@ pub(super) fn bar_parts(progress: &Progress, steps: u64, seconds_left: f64) -> [
     [
         format!("{} left", clock(seconds_left)),
         format!("loss {}", format::loss(progress.train.loss)),
-        format::percent(progress.train.accuracy),
+        format::figure(progress.train.metric),
         format!(
             "step {}/{}",
             format::count(progress.step),
@@ -169,12 +175,12 @@ pub(super) fn bar_parts(progress: &Progress, steps: u64, seconds_left: f64) -> [
 /// A line in the midst of a long epoch, where no bar can be drawn.
 pub(super) fn progress(progress: &Progress, start: &Start, seconds_left: f64) -> String {
     format!(
-        "{}  step {}/{}  loss {}  accuracy {}  {} samples/s  {} left",
+        "{}  step {}/{}  loss {}  {}  {} samples/s  {} left",
         epoch_of(progress.epoch, epochs(start)),
         format::count(progress.step),
         format::count(start.steps),
         format::loss(progress.train.loss),
-        format::percent(progress.train.accuracy),
+        format::metric(progress.train.metric),
         format::rate(progress.samples_per_second),
         format::seconds(seconds_left)
     )
@@ -203,8 +209,8 @@ pub(super) fn end(summary: &Summary, folder: &str) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(test) = summary.test {
         lines.push(format!(
-            "test: accuracy {}, loss {}",
-            format::percent(test.accuracy),
+            "test: {}, loss {}",
+            format::metric(test.metric),
             format::loss(test.loss)
         ));
     }
@@ -213,7 +219,37 @@ pub(super) fn end(summary: &Summary, folder: &str) -> Vec<String> {
         format::seconds(summary.seconds),
         format::seconds(summary.startup_seconds)
     ));
+    lines.extend(ending(summary));
     lines.push(format!("the trained network is in {folder}"));
+    lines
+}
+
+/// Why it ended before its last step, and which epoch's weights these are.
+fn ending(summary: &Summary) -> Vec<String> {
+    let mut lines = Vec::new();
+    let steps = format::count(usize::try_from(summary.steps).unwrap_or(usize::MAX));
+    match (summary.ending, &summary.best) {
+        (Ending::Complete, _) => {}
+        (Ending::TimeIsUp, _) => lines.push(format!(
+            "its time was over after step {steps}; --resume goes on from there"
+        )),
+        (Ending::EarlyStopping, Some(best)) => lines.push(format!(
+            "stopped early after step {steps}: {} has not improved since epoch {}",
+            best.metric, best.epoch
+        )),
+        (Ending::EarlyStopping, None) => lines.push(format!("stopped early after step {steps}")),
+    }
+    if let Some(best) = &summary.best {
+        let value = format::loss(best.value);
+        lines.push(if summary.restored {
+            format!(
+                "the weights are those of the best epoch, {}: {} {value}",
+                best.epoch, best.metric
+            )
+        } else {
+            format!("the best epoch was {}: {} {value}", best.epoch, best.metric)
+        });
+    }
     lines
 }
 
@@ -224,7 +260,7 @@ mod tests {
 
     const VALIDATION: Scores = Scores {
         loss: 0.25,
-        accuracy: 1.0,
+        metric: Metric::Accuracy(1.0),
     };
 
     #[test]

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::report::{AdapterRecord, SampleCounts, Summary};
-use crate::train::{self, Scores};
+use crate::report::{AdapterRecord, BestRecord, SampleCounts, Summary};
+use crate::train::{self, Ending, Scores};
 
 /// Before the first step.
 #[derive(Serialize)]
@@ -20,6 +20,7 @@ pub(super) struct Start<'a> {
     samples: SampleCounts,
     sample_shape: [usize; 3],
     classes: usize,
+    regression: bool,
     parameters: usize,
     planned_bytes: usize,
     data_bytes: usize,
@@ -27,6 +28,7 @@ pub(super) struct Start<'a> {
     micro_batch: usize,
     steps: u64,
     steps_per_epoch: u64,
+    resumed_from_step: Option<u64>,
     layers: Vec<Layer<'a>>,
 }
 
@@ -58,6 +60,7 @@ impl<'a> Start<'a> {
             samples: SampleCounts::from(start.samples),
             sample_shape: start.sample_shape,
             classes: start.classes,
+            regression: start.regression,
             parameters: start.parameters,
             planned_bytes: start.planned_bytes,
             data_bytes: start.data_bytes,
@@ -65,6 +68,7 @@ impl<'a> Start<'a> {
             micro_batch: start.micro_batch,
             steps: start.steps,
             steps_per_epoch: start.steps_per_epoch,
+            resumed_from_step: start.resumed.as_ref().map(|resumed| resumed.step),
             layers: layers.collect(),
         }
     }
@@ -98,11 +102,78 @@ impl From<&train::Epoch> for Epoch {
     }
 }
 
+/// A state of the training that was kept.
+#[derive(Serialize)]
+pub(super) struct Checkpoint {
+    event: &'static str,
+    step: u64,
+    path: String,
+}
+
+impl Checkpoint {
+    pub(super) fn new(step: u64, path: &Path) -> Self {
+        Self {
+            event: "checkpoint",
+            step,
+            path: path.display().to_string(),
+        }
+    }
+}
+
+/// A training that went back to a state that it had before.
+#[derive(Serialize)]
+pub(super) struct Rollback {
+    event: &'static str,
+    why: String,
+    step: u64,
+    learning_rate_factor: f64,
+    times: u32,
+}
+
+impl From<&train::RolledBack> for Rollback {
+    fn from(back: &train::RolledBack) -> Self {
+        Self {
+            event: "rollback",
+            why: back.why.clone(),
+            step: back.step,
+            learning_rate_factor: back.learning_rate_factor,
+            times: back.times[0],
+        }
+    }
+}
+
+/// Whether one batch was learned by heart.
+#[derive(Serialize)]
+pub(super) struct Overfit {
+    event: &'static str,
+    samples: usize,
+    steps: u64,
+    first_loss: f32,
+    last_loss: f32,
+    learned: bool,
+}
+
+impl From<&train::Overfit> for Overfit {
+    fn from(overfit: &train::Overfit) -> Self {
+        Self {
+            event: "overfit",
+            samples: overfit.samples,
+            steps: overfit.steps,
+            first_loss: overfit.first,
+            last_loss: overfit.last,
+            learned: overfit.is_learned(),
+        }
+    }
+}
+
 /// The result.
 #[derive(Serialize)]
 pub(super) struct End {
     event: &'static str,
     run: String,
+    ending: Ending,
+    best: Option<BestRecord>,
+    restored: bool,
     test: Option<Scores>,
     steps: u64,
     seconds: f64,
@@ -116,6 +187,9 @@ impl End {
         Self {
             event: "end",
             run: run.display().to_string(),
+            ending: summary.ending,
+            best: summary.best,
+            restored: summary.restored,
             test: summary.test,
             steps: summary.steps,
             seconds: summary.seconds,

@@ -28,7 +28,7 @@ kind = \"dense\"
 ";
     let expected = [
         "1: `sede`: unknown key `sede` in the top of the file; did you mean `seed`?; ",
-        "3: `\"digit\"`: `source` must be one of digits, idx, not \"digit\"; did you mean \"digits\"?; ",
+        "3: `\"digit\"`: `source` must be one of digits, idx, images, csv, npy, not \"digit\"; did you mean \"digits\"?; ",
         "4: `1.0`: `validation` must be a number of at least 0 and below 1, not 1.0; too large; ",
         "6: `0`: `batch` must be a whole number from 1 to 65536, not 0; too small; ",
         "7: `epoch`: unknown key `epoch` in [train]; did you mean `epochs`?; ",
@@ -158,7 +158,8 @@ fn every_value_of_a_wrong_type_is_one_mistake_at_the_value() {
                         }
                     })
                     .collect();
-                if key == "path" && value.starts_with('"') {
+                let is_text = ["path", "target", "weight"].contains(&key) && value.starts_with('"');
+                if is_text || (key == "class_weights" && value.starts_with('{')) {
                     continue;
                 }
                 let found = mistake(&changed.join("\n"));
@@ -225,7 +226,8 @@ fn a_key_of_another_table_is_sent_home() {
     let found = mistake_with("[data]", "colour = 3");
     assert!(
         found.ends_with(
-            "not known here; keys of [data]: source, path, validation, split, divide_by, mean, std"
+            "not known here; keys of [data]: source, path, task, test, validation, split, divide_by, normalize, mean, std, \
+             class_weights, size, channels, target, weight, ignore, categorical, categories, missing"
         ),
         "{found}"
     );
@@ -494,4 +496,78 @@ fn names_of_runs_are_names_of_folders() {
     ] {
         assert_eq!(parse(file, SMALL, &[]).unwrap().name, name, "{file}");
     }
+}
+
+#[test]
+fn keys_of_other_sources_are_refused_with_the_source_they_belong_to() {
+    let with = |source: &str, line: &str| {
+        let data = format!("source = \"{source}\"\n{line}");
+        mistake(&SMALL.replace("source = \"digits\"", &data))
+    };
+    for (source, line, owner) in [
+        ("idx", "size = 8", "images, not idx"),
+        ("csv", "channels = 1", "images, not csv"),
+        ("images", "target = \"y\"", "csv, not images"),
+        (
+            "images",
+            "task = \"classification\"",
+            "csv, npy, not images",
+        ),
+        ("idx", "test = 0.1", "images, csv, npy, not idx"),
+        (
+            "digits",
+            "path = \"p\"",
+            "idx, images, csv, npy, not digits",
+        ),
+    ] {
+        let found = with(source, line);
+        assert!(
+            found.contains(&format!("belongs to source {owner}")),
+            "{found}"
+        );
+    }
+    for (source, line, what) in [
+        ("images", "channels = 2", "1, 3 or 4"),
+        ("images", "channels = 5", "from 1 to 4"),
+        ("csv", "task = \"regression\"", "loss is one of classes"),
+        ("csv", "ignore = \"id\"", "write a list"),
+        (
+            "csv",
+            "normalize = \"standard\"\nmean = 0.5",
+            "fitted, or given?",
+        ),
+    ] {
+        let found = with(source, line);
+        assert!(found.contains(what), "{found}");
+    }
+}
+
+#[test]
+fn what_steers_a_training_is_checked_like_everything_else() {
+    let with = |tables: &str| mistake(&format!("{tables}{SMALL}"));
+    for wrong in ["10", "0 steps", "soon"] {
+        let found = with(&format!("[checkpoint]\nevery = \"{wrong}\"\n"));
+        assert!(
+            found.starts_with(&format!(
+                "2: `\"{wrong}\"`: `every` must be a number with a unit"
+            )),
+            "{found}"
+        );
+    }
+    let found = with("[early_stopping]\nmonitor = \"val_loss\"\n");
+    assert!(
+        found.contains("did you mean \"validation_loss\"?"),
+        "{found}"
+    );
+    let found = with(
+        "[checkpoint]\nbest = \"train_loss\"\n[early_stopping]\nmonitor = \"validation_accuracy\"\n",
+    );
+    assert!(found.contains("another metric"), "{found}");
+    let found = with("[early_stoping]\npatience = 3\n");
+    assert!(found.contains("did you mean `early_stopping`?"), "{found}");
+    let found = with("[checkpoint]\nevery = \"10m\"\non_nan = \"rollback\"\n");
+    assert!(
+        found.starts_with("2: `\"10m\"`: ") && found.contains("fixed steps"),
+        "{found}"
+    );
 }

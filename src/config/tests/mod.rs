@@ -41,12 +41,20 @@ const SCHEDULES: [&str; 8] = [
     "kind = \"reduce_on_plateau\"\nfactor = 0.5\npatience = 3\nthreshold = 0.01\ncooldown = 2\nmin_learning_rate = 0.01\nwarmup = 5\nwarmup_from = 0.5",
 ];
 
-/// The full file, once for each optimizer and once for each schedule.
+/// The full file, once for each optimizer, for each schedule and for each source of data.
 fn all_full() -> Vec<String> {
     let with_schedule = |schedule: &str| full(&format!("{}\n[schedule]\n{schedule}", FULL[0]));
+    let begin = full(FULL[0]).find("source").unwrap();
+    let end = full(FULL[0]).find("[train]").unwrap();
+    let of_source = |data: &str| {
+        let mut text = full(FULL[0]);
+        text.replace_range(begin..end, data);
+        text
+    };
     let of_optimizers = FULL.into_iter().map(full);
     of_optimizers
         .chain(SCHEDULES.into_iter().map(with_schedule))
+        .chain(SOURCES.into_iter().map(of_source))
         .collect()
 }
 
@@ -61,6 +69,7 @@ path = \"some/folder\"
 validation = 0.25
 split = \"random\"
 divide_by = 2.5
+normalize = \"none\"
 mean = [0.1, 0.2, 0.3]
 std = 0.5
 [train]
@@ -84,6 +93,18 @@ decay_scale = 0.0
 [[param]]
 match = \"dense?.*\"
 freeze = true
+[checkpoint]
+every = \"3 epochs\"
+keep = 5
+best = \"validation_loss\"
+on_nan = \"rollback\"
+rollback_factor = 0.25
+rollbacks = 5
+[early_stopping]
+monitor = \"validation_loss\"
+patience = 7
+min_delta = 0.001
+restore_best = false
 [[layer]]
 kind = \"conv2d\"
 name = \"stem\"
@@ -118,6 +139,15 @@ out_features = 10
 "
     )
 }
+
+/// The tables `[data]` of other sources with all their keys.
+const SOURCES: [&str; 2] = [
+    "source = \"images\"\npath = \"p\"\ntest = 0.1\nvalidation = 0.2\nsplit = \"tail\"\ndivide_by = 2.5\n\
+     normalize = \"standard\"\nclass_weights = \"balanced\"\nsize = [7, 9]\nchannels = 3\n",
+    "source = \"csv\"\npath = \"p\"\ntask = \"classification\"\ntest = 0.1\nvalidation = 0.2\nsplit = \"random\"\n\
+     divide_by = 2.5\nnormalize = \"none\"\ntarget = \"y\"\nweight = \"w\"\nignore = [\"a\", \"b\"]\n\
+     categorical = [\"c\"]\ncategories = \"ordinal\"\nmissing = \"fill\"\n",
+];
 
 fn right(text: &str) -> Config {
     parse("nets/small.toml", text, &[]).unwrap_or_else(|e| panic!("{text}\n{e}"))

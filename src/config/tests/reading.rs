@@ -11,11 +11,17 @@ fn a_small_file_gets_every_default() {
     let data = Data {
         source: DataSource::Digits,
         path: None,
+        task: Task::Classification,
+        test: 0.2,
         validation: 0.0,
         split: Split::Tail,
         divide_by: 240.0,
+        normalize: Normalize::None,
         mean: None,
         std: None,
+        class_weights: None,
+        images: Images::default(),
+        table: Table::default(),
     };
     assert_eq!(config.data, data);
     let loss = Loss::CrossEntropy {
@@ -138,8 +144,10 @@ fn to_toml_writes_every_key_of_the_tables() {
         let mut all: Vec<&Key> = vec![&keys::TOP[0], &keys::TOP[1]];
         // Of the numbers of the losses only those of the one in the file.
         let of_other_losses = |key: &&Key| key.name != "huber_delta";
-        all.extend(fixed(keys::DATA).chain(fixed(keys::TRAIN).filter(of_other_losses)));
+        all.extend(fixed(keys::DATA).filter(|key| keys::has(DataSource::Idx, key.name)));
+        all.extend(fixed(keys::TRAIN).filter(of_other_losses));
         all.extend(keys::PARAM);
+        all.extend(keys::CHECKPOINT.iter().chain(keys::EARLY_STOPPING));
         all.extend(variant.keys);
         all.extend(keys::LAYER.variants.iter().flat_map(|v| v.keys));
         for key in all {
@@ -175,6 +183,8 @@ fn defaults_in_the_tables_are_themselves_allowed() {
         .chain(keys::SCHEDULE.keys())
         .chain(keys::AVERAGE.keys())
         .chain(keys::PARAM)
+        .chain(keys::CHECKPOINT)
+        .chain(keys::EARLY_STOPPING)
         .chain(keys::LAYER.keys())
     {
         use keys::Takes;
@@ -184,6 +194,7 @@ fn defaults_in_the_tables_are_themselves_allowed() {
             }
             (Fallback::Float(d), Takes::Float(b)) => (b.min..=b.max).contains(&d),
             (Fallback::Bool(_), Takes::Bool) => true,
+            (Fallback::Word(d), Takes::Text) => d.parse::<Every>().is_ok(),
             (Fallback::Word(d), Takes::Choice(words)) => words().contains(&d),
             (Fallback::Required | Fallback::Rule(_), _) => true,
             _ => false,
@@ -263,4 +274,84 @@ fn a_byte_order_mark_and_line_ends_of_windows_change_nothing() {
     assert_eq!(right(&text), right(SMALL));
     let found = mistake(&text.replace("= 10", "= 0"));
     assert!(found.starts_with("9: `0`: "), "{found}");
+}
+
+#[test]
+fn what_a_source_is_decides_its_defaults() {
+    let with = |data: &str, loss: &str| {
+        right(&SMALL.replace(
+            "source = \"digits\"",
+            &format!("{data}\n[train]\nloss = \"{loss}\""),
+        ))
+        .data
+    };
+    let csv = with("path = \"a/b.csv\"", "mse");
+    assert_eq!((csv.source, csv.task), (DataSource::Csv, Task::Regression));
+    assert_eq!(
+        (csv.normalize, csv.split, csv.divide_by),
+        (Normalize::Standard, Split::Stratified, 1.0)
+    );
+    assert_eq!(
+        with("path = \"a/b.csv\"", "cross_entropy").task,
+        Task::Classification
+    );
+    let of_classes = with("source = \"csv\"\ntask = \"classification\"", "mse");
+    assert_eq!(of_classes.task, Task::Classification);
+    let images = with("source = \"images\"\nmean = 0.5", "mse");
+    assert_eq!(
+        (images.task, images.normalize),
+        (Task::Classification, Normalize::None)
+    );
+    let idx = with("path = \"mnist\"", "mse");
+    assert_eq!(
+        (idx.source, idx.task, idx.split),
+        (DataSource::Idx, Task::Classification, Split::Tail)
+    );
+}
+
+#[test]
+fn files_of_every_source_are_written_and_read_again() {
+    for text in all_full() {
+        let config = right(&text);
+        let written = config.to_toml();
+        assert_eq!(right(&written), config, "{written}");
+        for line in text.lines().filter(|line| line.contains(" = ")) {
+            let key = line.split(' ').next().unwrap();
+            assert!(
+                written.contains(&format!("{key} = ")),
+                "{key} in\n{written}"
+            );
+        }
+    }
+}
+
+#[test]
+fn weights_of_classes_are_balanced_or_a_table_by_name() {
+    let with = |weights: &str| {
+        SMALL.replace(
+            "source = \"digits\"",
+            &format!("source = \"digits\"\nclass_weights = {weights}"),
+        )
+    };
+    let table = right(&with("{ cat = 2, \"big dog\" = 0.5 }"));
+    let expected = [("big dog".to_owned(), 0.5), ("cat".to_owned(), 2.0)];
+    let Some(ClassWeights::Table(mut weights)) = table.data.class_weights.clone() else {
+        panic!("{:?}", table.data)
+    };
+    weights.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!(weights, expected);
+    assert_eq!(right(&table.to_toml()), table);
+    let balanced = right(&with("\"balanced\""));
+    assert_eq!(balanced.data.class_weights, Some(ClassWeights::Balanced));
+    assert_eq!(right(&balanced.to_toml()), balanced);
+    for (weights, word) in [
+        ("\"balance\"", "did you mean"),
+        ("{}", "must be"),
+        ("{ a = -1 }", "too small"),
+        ("{ a = \"x\" }", "this is text"),
+        ("[1, 2]", "this is a list"),
+    ] {
+        let found = mistake(&with(weights));
+        assert!(found.contains(word), "{found}");
+    }
 }

@@ -9,7 +9,7 @@ use flate2::read::GzEncoder;
 use tempfile::TempDir;
 
 use super::*;
-use crate::data::{Normalization, Samples};
+use crate::data::{Normalization, Split};
 
 pub(super) const NAMES: [&str; 4] = [
     "train-images-idx3-ubyte",
@@ -56,8 +56,18 @@ pub(super) fn folder(names: [&str; 4], files: &[Vec<u8>; 4]) -> TempDir {
     dir
 }
 
+fn tail(validation: f64) -> HoldOut {
+    HoldOut {
+        test: 0.0,
+        validation,
+        split: Split::Tail,
+        seed: 1,
+        fold: None,
+    }
+}
+
 pub(super) fn load_tail(dir: &Path) -> Result<Dataset> {
-    load(dir, 0.2, Split::Tail, 1)
+    load(dir, &tail(0.2))
 }
 
 #[test]
@@ -66,8 +76,11 @@ fn a_folder_is_read_in_the_order_training_validation_test() {
     let dataset = load_tail(dir.path()).unwrap();
     assert_eq!(dataset.sample_shape, [2, 3, 1]);
     assert_eq!(dataset.samples, Samples::Bytes((0..72).collect()));
-    assert_eq!(dataset.labels, [0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 1, 0]);
-    assert_eq!(dataset.classes, ["0", "1"]);
+    assert_eq!(
+        dataset.targets.labels().unwrap(),
+        [0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 1, 0]
+    );
+    assert_eq!(dataset.targets.classes(), ["0", "1"]);
     let parts = dataset.parts;
     assert_eq!(
         (parts.train, parts.validation, parts.test),
@@ -89,7 +102,12 @@ fn samples_keep_their_labels_when_a_split_is_drawn() {
     ];
     let dir = folder(NAMES, &files);
     for split in [Split::Random, Split::Stratified] {
-        let dataset = load(dir.path(), 0.25, split, 11).unwrap();
+        let hold_out = HoldOut {
+            split,
+            seed: 11,
+            ..tail(0.25)
+        };
+        let dataset = load(dir.path(), &hold_out).unwrap();
         let Samples::Bytes(bytes) = &dataset.samples else {
             panic!("IDX images are bytes");
         };
@@ -98,7 +116,7 @@ fn samples_keep_their_labels_when_a_split_is_drawn() {
             bytes[..150].is_sorted() && bytes[150..200].is_sorted(),
             "file order"
         );
-        for (&byte, &label) in bytes.iter().zip(&dataset.labels) {
+        for (&byte, &label) in bytes.iter().zip(dataset.targets.labels().unwrap()) {
             assert_eq!(u32::from(byte % 3), label, "the label of sample {byte}");
         }
     }
@@ -145,8 +163,8 @@ fn four_dimensions_are_channels_last_and_labels_may_be_integers() {
     let dir = folder(NAMES, &files);
     let dataset = load_tail(dir.path()).unwrap();
     assert_eq!(dataset.sample_shape, [2, 3, 4]);
-    assert_eq!(dataset.classes.len(), 901);
-    assert_eq!(dataset.labels[9..], [900, 100, 200]);
+    assert_eq!(dataset.targets.classes().len(), 901);
+    assert_eq!(dataset.targets.labels().unwrap()[9..], [900, 100, 200]);
 }
 
 #[test]
@@ -162,7 +180,7 @@ fn the_real_mnist_is_read_whole() {
         .unwrap();
         return;
     }
-    let dataset = load(&dir, 0.1, Split::Tail, 1).unwrap();
+    let dataset = load(&dir, &tail(0.1)).unwrap();
     assert_eq!(dataset.sample_shape, [28, 28, 1]);
     let parts = &dataset.parts;
     assert_eq!(
@@ -173,9 +191,12 @@ fn the_real_mnist_is_read_whole() {
         ],
         [0..54_000, 54_000..60_000, 60_000..70_000]
     );
-    assert_eq!(dataset.labels[..5], [5, 0, 4, 1, 9]);
-    assert_eq!(dataset.labels[60_000..60_005], [7, 2, 1, 0, 4]);
-    assert_eq!(dataset.classes.len(), 10);
+    assert_eq!(dataset.targets.labels().unwrap()[..5], [5, 0, 4, 1, 9]);
+    assert_eq!(
+        dataset.targets.labels().unwrap()[60_000..60_005],
+        [7, 2, 1, 0, 4]
+    );
+    assert_eq!(dataset.targets.classes().len(), 10);
     // The statistics everyone uses, 0.1307 and 0.3081, are those of all 60,000.
     let fitted = Normalization::fit(&dataset, 255.0);
     assert!((fitted.mean[0] - 0.1307).abs() < 5e-4, "{fitted:?}");

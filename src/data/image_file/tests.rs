@@ -1,3 +1,5 @@
+use std::fs;
+
 use image::{GrayAlphaImage, GrayImage, ImageBuffer, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 
 use super::*;
@@ -193,7 +195,7 @@ fn what_is_no_picture_is_refused_with_its_first_bytes_or_its_format() {
     assert_refused(
         b"%PDF-1.7 ...",
         [8, 8, 1],
-        &["not a PNG, JPEG or BMP", "25 50 44 46 2d 31 2e 37"],
+        &["not a PNG, JPEG, BMP or WebP", "25 50 44 46 2d 31 2e 37"],
     );
     assert_refused(b"GIF89a......", [8, 8, 1], &["a Gif picture"]);
     assert_refused(b"\x89PNG\r\n\x1a\n", [8, 8, 1], &["truncated"]);

@@ -1,0 +1,176 @@
+//! The table `[data]`: what is learned from.
+
+use std::path::Path;
+
+use super::keys::{self, Choice as _};
+use super::reader::Section;
+use super::report::Report;
+use super::sections::{missing_table, table};
+use super::tree::{Place, Table};
+use super::{Data, DataSource, Images, Loss, Normalize, Split, Task};
+
+/// The table, and its defaults under this loss.
+pub(super) fn data(report: &mut Report<'_>, root: &Table, end: &Place, loss: Loss) -> Data {
+    let empty = Table::default();
+    let found = table(report, root, "data");
+    if found.is_none() {
+        let help = "add [data] with source = \"images\", \"csv\", \"npy\", \"idx\" or \"digits\"";
+        missing_table(report, root, end, "data", help);
+    }
+    let there = found.is_some();
+    let (table, place) = found.unwrap_or((&empty, end.clone()));
+    let mut s = Section::open(report, table, &place, "[data]", keys::DATA);
+    let path = s.text("path");
+    let given = s.given("source").is_some();
+    let source = s.choice::<DataSource>("source");
+    if there && !given && s.given("path").is_none() && s.sound("source") && s.sound("path") {
+        s.require("source");
+    }
+    let known = source.or((!given).then(|| by_name(path.as_deref())));
+    if let Some(source) = known.filter(|_| there && s.sound("source")) {
+        refuse_foreign(&mut s, source);
+    }
+    if path.as_deref() == Some("") {
+        let help = "name a file or folder, or remove `path` and give it on the command line";
+        s.mistake_at("path", "`path` is empty", "nothing", help);
+    }
+    let source = known.unwrap_or(DataSource::Idx);
+    let is_own = matches!(
+        source,
+        DataSource::Images | DataSource::Csv | DataSource::Npy
+    );
+    let (mean, std) = statistics(&mut s);
+    let normalize = match s.choice("normalize") {
+        None if is_own && mean.is_none() && std.is_none() => Normalize::Standard,
+        None => Normalize::None,
+        Some(Normalize::Standard) if mean.is_some() || std.is_some() => {
+            s.mistake_at(
+                "normalize",
+                "`normalize` is standard, but `mean` or `std` are given",
+                "fitted, or given?",
+                "remove `mean` and `std` to have them fitted, or remove `normalize`",
+            );
+            Normalize::Standard
+        }
+        Some(normalize) => normalize,
+    };
+    let channels = s.int_if_given("channels");
+    if channels == Some(2) {
+        s.mistake_at(
+            "channels",
+            "`channels` must be 1, 3 or 4, not 2",
+            "no picture has 2",
+            "",
+        );
+    }
+    let task = task(&mut s, source, loss);
+    if task == Task::Regression {
+        s.mistake_at(
+            "class_weights",
+            "`class_weights` is given, but numbers are predicted",
+            "there are no classes",
+            "remove it; a column of weights for each row is named with `weight`",
+        );
+    }
+    Data {
+        source,
+        path: path.map(Into::into),
+        task,
+        test: s.float("test"),
+        validation: s.float("validation"),
+        split: s.choice("split").unwrap_or(if is_own {
+            Split::Stratified
+        } else {
+            Split::Tail
+        }),
+        divide_by: s.float_if_given("divide_by").unwrap_or(match source {
+            DataSource::Digits => 240.0,
+            DataSource::Idx | DataSource::Images => 255.0,
+            DataSource::Csv | DataSource::Npy => 1.0,
+        }),
+        normalize,
+        mean,
+        std,
+        class_weights: s.class_weights("class_weights"),
+        images: Images {
+            size: s.size_if_given("size"),
+            channels: channels.and_then(|channels| usize::try_from(channels).ok()),
+        },
+        table: super::Table {
+            target: s.text("target"),
+            weight: s.text("weight"),
+            ignore: s.texts("ignore"),
+            categorical: s.texts("categorical"),
+            categories: s.choice("categories").unwrap_or_default(),
+            missing: s.choice("missing").unwrap_or_default(),
+        },
+    }
+}
+
+/// What a path may hold, by its name.
+fn by_name(path: Option<&str>) -> DataSource {
+    let ending = Path::new(path.unwrap_or("")).extension();
+    match ending.and_then(|ending| ending.to_str()) {
+        Some("csv" | "tsv") => DataSource::Csv,
+        _ => DataSource::Idx,
+    }
+}
+
+/// Keys of other sources.
+fn refuse_foreign(s: &mut Section<'_, '_>, source: DataSource) {
+    for (owners, names) in keys::DATA_OF {
+        if owners.contains(&source) {
+            continue;
+        }
+        let words: Vec<&str> = owners.iter().map(|owner| owner.word()).collect();
+        for name in *names {
+            let message = format!(
+                "`{name}` belongs to source {}, not {}",
+                words.join(", "),
+                source.word()
+            );
+            let label = match (source, *name) {
+                (DataSource::Digits, "path") => "the digits are inside the program".to_owned(),
+                _ => format!("not for {}", source.word()),
+            };
+            let help = format!("remove `{name}`, or set source = \"{}\"", words[0]);
+            s.mistake_at(name, &message, &label, &help);
+        }
+    }
+}
+
+fn statistics(s: &mut Section<'_, '_>) -> (Option<Vec<f64>>, Option<Vec<f64>>) {
+    let (mean, std) = (s.floats("mean"), s.floats("std"));
+    if let (Some(mean), Some(std)) = (&mean, &std)
+        && mean.len() > 1
+        && std.len() > 1
+        && mean.len() != std.len()
+    {
+        let message = format!(
+            "`std` has {} values, but `mean` has {}",
+            std.len(),
+            mean.len()
+        );
+        let help = "give both one value per channel, or one for all";
+        s.mistake_at("std", &message, "another number of channels", help);
+    }
+    (mean, std)
+}
+
+fn task(s: &mut Section<'_, '_>, source: DataSource, loss: Loss) -> Task {
+    let has_numbers = matches!(source, DataSource::Csv | DataSource::Npy);
+    match s.choice("task") {
+        Some(Task::Regression) if !loss.is_of_numbers() => {
+            s.mistake_at(
+                "task",
+                "`task` is regression, but the loss is one of classes",
+                "predicts numbers",
+                "set loss = \"mse\" under [train]",
+            );
+            Task::Regression
+        }
+        Some(task) => task,
+        None if has_numbers && loss.is_of_numbers() => Task::Regression,
+        None => Task::Classification,
+    }
+}
