@@ -8,11 +8,14 @@ use tempfile::TempDir;
 
 use crate::common;
 
+mod bench;
 mod failures;
 mod readme;
 mod runs;
 
-const VERBS: [&str; 6] = ["train", "eval", "predict", "inspect", "devices", "verify"];
+const VERBS: [&str; 7] = [
+    "train", "eval", "predict", "inspect", "devices", "verify", "bench",
+];
 
 /// What the program says in an empty folder.
 struct Said {

@@ -14,6 +14,7 @@ use anygrad::train::step::{self, Pass, Resident, buffers};
 use anygrad::train::{Event, Outcome, Request, Tune, Weights, train, train_on};
 
 use crate::common;
+use crate::shaders::TARGETS;
 
 /// Every kind of layer, on small images of three channels whose extents divide nothing.
 const LAYERS: &str = r#"
@@ -342,9 +343,16 @@ fn the_host_never_waits_in_the_loop_and_reads_only_the_metrics() {
     let (outcome, losses) = trained(&config, &random_dataset(), Trust::Trusted);
     assert_eq!(losses.len(), 400, "every step is reported");
     assert_eq!(outcome.blocking_waits, 0, "no blocking wait in the loop");
-    // One ring of 256 entries of 16 bytes for every submission, and every epoch ends one: 80 epochs of training and validation.
+    // What the metrics are copied into: two submissions in flight and one being read, of training and of validation.
     assert!(
-        outcome.bytes_read <= 4096 * (2 * 80 + 40),
+        outcome.buffers_made <= 8,
+        "{} buffers",
+        outcome.buffers_made
+    );
+    // One ring of 256 entries of 16 bytes for every submission: on a busy machine one for every step, and every one of the two
+    // batches of 80 validations; never fewer than one for each epoch.
+    assert!(
+        outcome.bytes_read <= 4096 * (400 + 2 * 80),
         "{} bytes",
         outcome.bytes_read
     );
@@ -494,7 +502,7 @@ fn data_without_training_samples_is_refused() {
 }
 
 #[test]
-fn planned_memory_is_within_a_quarter_of_the_lower_bound_for_every_shipped_net() {
+fn planned_memory_is_within_a_tenth_of_the_lower_bound_for_every_shipped_net_and_kind_of_adapter() {
     for (name, text) in config::SHIPPED {
         let config = config::parse(name, text, &[]).unwrap();
         let (samples, sample_shape) = if name == "digits.toml" {
@@ -514,12 +522,11 @@ fn planned_memory_is_within_a_quarter_of_the_lower_bound_for_every_shipped_net()
             part: 0..samples,
             name: "training",
         };
-        let plan = Plan::new(&step::training(&network, &config, &resident, &pass), &[]);
-        let ratio = plan.peak_bytes() as f64 / plan.lower_bound_bytes as f64;
-        common::say(&format!(
-            "{name}: {} bytes planned, {ratio:.3} of the lower bound",
-            plan.peak_bytes()
-        ));
-        assert!(ratio <= 1.25, "{name}: {ratio}");
+        let graph = step::training(&network, &config, &resident, &pass);
+        let fused = TARGETS.map(|target| Plan::for_target(graph.clone(), &[], &target));
+        for plan in fused.iter().chain([&Plan::new(&graph, &[])]) {
+            let ratio = plan.peak_bytes() as f64 / plan.lower_bound_bytes as f64;
+            assert!((1.0..=1.1).contains(&ratio), "{name}: {ratio}");
+        }
     }
 }

@@ -8,6 +8,7 @@ pub mod idx;
 pub mod image_file;
 #[cfg(test)]
 mod mutate;
+mod noise;
 mod normalization;
 mod split;
 
@@ -16,6 +17,7 @@ use std::ops::Range;
 use crate::error::Result;
 use crate::rng::{Sequence, Stream};
 
+pub use noise::noise;
 pub use normalization::Normalization;
 pub use split::Split;
 

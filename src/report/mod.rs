@@ -112,6 +112,7 @@ pub(crate) mod fabricated {
             train_seconds: 3.25,
             bytes_read: 1234,
             blocking_waits: 0,
+            buffers_made: 4,
         }
     }
 

@@ -4,6 +4,7 @@ use super::Request;
 use super::resident;
 use super::step::{self, Resident};
 use super::trainer::{Passes, Plans};
+use crate::data::Dataset;
 use crate::error::Result;
 use crate::gpu::{AdapterInfo, Gpu};
 use crate::nn::{LayerSummary, Network};
@@ -39,19 +40,21 @@ pub struct Inspection {
 /// # Errors
 /// Whatever is wrong with the data, the network or the device.
 pub fn inspect(request: &Request) -> Result<Inspection> {
+    let dataset = resident::load(&request.config, request.data.as_deref())?;
+    inspect_on(request, &dataset)
+}
+
+/// As [`inspect`], for a data set that is already in memory.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn inspect_on(request: &Request, dataset: &Dataset) -> Result<Inspection> {
     let config = &request.config;
-    let dataset = resident::load(config, request.data.as_deref())?;
-    let model = resident::model(config, &dataset)?;
+    let model = resident::model(config, dataset)?;
     let network = Network::new(config, dataset.sample_shape, dataset.classes.len())?;
-    let data = resident::resident(&dataset, &model)?;
+    let data = resident::resident(dataset, &model)?;
     let gpu = Gpu::open(&request.adapter, request.trust)?;
-    let plans = Plans::new(
-        &network,
-        config,
-        &data,
-        &Passes::of(&dataset),
-        &gpu.target(),
-    );
+    let plans = Plans::new(&network, config, &data, &Passes::of(dataset), &gpu.target());
     let planned_bytes = plans.peak_bytes();
     let one = Resident { samples: 1, ..data };
     let (forward, _) = step::prediction(&network, config, &one);
@@ -76,6 +79,6 @@ pub fn inspect(request: &Request) -> Result<Inspection> {
         parameters: network.parameter_count(),
         step: plans.training,
         planned_bytes,
-        data_bytes: resident::bytes(&dataset),
+        data_bytes: resident::bytes(dataset),
     })
 }

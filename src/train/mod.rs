@@ -21,7 +21,8 @@ use crate::gpu::{Choice, Trust};
 
 pub use evaluate::{ClassScores, Evaluation, Prediction, evaluate, predict};
 pub use event::{Epoch, Event, Model, Outcome, Progress, Scores, Start, Steps};
-pub use inspect::{Inspection, inspect};
+pub use inspect::{Inspection, inspect, inspect_on};
+pub use resident::load as dataset;
 pub use trainer::{train, train_on};
 pub use tuning::{Tune, Tuning};
 pub use weights::Weights;

@@ -15,7 +15,7 @@ use crate::ops::gather_batch::{MAX_CHANNELS, Normalization};
 ///
 /// # Errors
 /// If there is no path where one is needed, or the data is refused.
-pub(super) fn load(config: &Config, path: Option<&Path>) -> Result<Dataset> {
+pub fn load(config: &Config, path: Option<&Path>) -> Result<Dataset> {
     let wanted = &config.data;
     let split = match wanted.split {
         config::Split::Tail => data::Split::Tail,

@@ -127,6 +127,7 @@ fn train_from(
     let before = (
         session.gpu.counters.bytes_read(),
         session.gpu.counters.blocking_waits(),
+        session.gpu.counters.buffers(),
     );
     let mut run = Run::new(
         &session,
@@ -139,6 +140,7 @@ fn train_from(
     let blocking_waits = session.gpu.counters.blocking_waits() - before.1;
     let train_seconds = run.finish(observe)?;
     let bytes_read = session.gpu.counters.bytes_read() - before.0;
+    let buffers_made = session.gpu.counters.buffers() - before.2;
 
     let test = test.as_mut().map(|test| test.run(&session)).transpose()?;
     let slab: Vec<f32> = session
@@ -157,6 +159,7 @@ fn train_from(
         train_seconds,
         bytes_read,
         blocking_waits,
+        buffers_made,
     })
 }
 
