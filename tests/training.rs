@@ -93,6 +93,7 @@ fn request(config: Config, trust: Trust) -> Request {
         adapter,
         trust,
         tune: Tune::Off,
+        profile: false,
     }
 }
 
@@ -360,6 +361,86 @@ fn the_host_never_waits_in_the_loop_and_reads_only_the_metrics() {
         outcome.bytes_read >= 4096 * 80,
         "{} bytes",
         outcome.bytes_read
+    );
+}
+
+#[test]
+fn a_profile_has_every_kernel_fills_the_time_of_the_steps_and_changes_no_bit() {
+    let Some(gpu) = common::gpu(Trust::Trusted) else {
+        return;
+    };
+    if !gpu.info.features.contains(&"timestamps") {
+        common::say("SKIPPED, the adapter has no timestamps");
+        return;
+    }
+    let config = small("kind = \"adam\"", "", "");
+    let dataset = random_dataset();
+    let (plain, losses) = trained(&config, &dataset, Trust::Trusted);
+    let mut profiled_losses: Vec<f32> = Vec::new();
+    let request = Request {
+        profile: true,
+        ..request(config, Trust::Trusted)
+    };
+    let begin = std::time::Instant::now();
+    let profiled = train_on(&request, &dataset, &mut |event| {
+        if let Event::Steps(steps) = event {
+            profiled_losses.extend(&steps.losses);
+        }
+        Ok(())
+    });
+    let wall = begin.elapsed().as_secs_f64() * 1e9;
+    let profiled = profiled.unwrap();
+    assert_eq!(profiled_losses, losses);
+    let bytes = |outcome: &Outcome| outcome.weights.to_bytes().unwrap();
+    assert_eq!(bytes(&profiled), bytes(&plain), "the same bits");
+    assert_eq!(plain.profile, None);
+
+    let profile = profiled.profile.unwrap();
+    assert_eq!(profile.steps, 12, "every step is timed");
+    let layers: Vec<&str> = profile
+        .layers()
+        .into_iter()
+        .map(|(layer, _)| layer)
+        .collect();
+    for layer in [
+        "batch",
+        "conv1",
+        "pool1",
+        "conv2",
+        "dense1",
+        "dense2",
+        "loss",
+        "optimizer",
+        "metrics",
+    ] {
+        assert!(layers.contains(&layer), "{layer} in {layers:?}");
+    }
+    assert!(
+        profile
+            .kernels
+            .iter()
+            .all(|kernel| kernel.label.contains('/'))
+    );
+    let (all, work) = (profile.step_nanoseconds(), profile.steps as f64);
+    assert!(
+        all > 0.0 && all * work < wall,
+        "{all} ns a step of {wall} ns in all"
+    );
+    for step in &profile.trace {
+        assert_eq!(step.len(), profile.kernels.len());
+        let ordered = step.windows(2).all(|laps| laps[0].begin <= laps[1].begin);
+        assert!(
+            ordered && step.iter().all(|lap| lap.end >= lap.begin),
+            "{step:?}"
+        );
+    }
+    // The spans of the first step add up to the time from its begin to its end: nothing hides between the kernels.
+    let first = &profile.trace[0];
+    let spans: f64 = first.iter().map(anygrad::gpu::Lap::nanoseconds).sum();
+    let span = first[first.len() - 1].end - first[0].begin;
+    assert!(
+        spans <= span * 1.001 && spans >= span * 0.3,
+        "{spans} of {span}"
     );
 }
 

@@ -9,7 +9,7 @@ use crate::config::{Config, LayerKind, Length};
 use crate::data::{self, Dataset};
 use crate::error::{Error, Result};
 use crate::gpu::{Choice, Trust};
-use crate::train::{self, Event, Request};
+use crate::train::{self, Event, Request, Tune};
 
 /// The samples that stand for those of files that are not there: as many and as large as in a tenth of MNIST.
 const SAMPLES: usize = 6000;
@@ -70,6 +70,8 @@ pub fn step(
         init: None,
         adapter: adapter.clone(),
         trust,
+        tune: Tune::Cached,
+        profile: false,
     };
     let inspection = train::inspect_on(&request, &dataset)?;
     let kernels = &inspection.step.kernels;

@@ -4,7 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::{CONFIG, METRICS, MODEL, SUMMARY, Summary, WEIGHTS, atomic};
+use super::trace::Trace;
+use super::{CONFIG, METRICS, MODEL, SUMMARY, Summary, TRACE, WEIGHTS, atomic};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::train::{Epoch, Outcome, Scores, Start};
@@ -94,6 +95,9 @@ impl RunFolder {
             .map_err(|error| Error::io(&self.path.join(METRICS), "write", error))?;
         atomic::write(&self.path.join(MODEL), &json(&outcome.model))?;
         atomic::write(&self.path.join(WEIGHTS), &outcome.weights.to_bytes()?)?;
+        if let Some(profile) = &outcome.profile {
+            atomic::write(&self.path.join(TRACE), &json(&Trace::new(profile)))?;
+        }
         let (train, validation) = self.last.unzip();
         let summary = Summary::new(start, outcome, train, validation.flatten());
         atomic::write(&self.path.join(SUMMARY), &json(&summary))?;
@@ -231,6 +235,20 @@ mod tests {
         assert_eq!(summary["validation"], serde_json::Value::Null);
         assert_eq!(summary["samples"]["validation"], 144);
         assert_eq!(summary["adapter"]["backend"], "Vulkan");
+    }
+
+    #[test]
+    fn a_run_that_was_profiled_has_a_trace() {
+        let parent = tempfile::tempdir().unwrap();
+        let mut run = RunFolder::create(parent.path(), "digits", &shipped()).unwrap();
+        let outcome = Outcome {
+            profile: Some(super::super::fabricated::profile()),
+            ..outcome()
+        };
+        run.finish(&start(), &outcome).unwrap();
+        let text = fs::read_to_string(run.path().join(TRACE)).unwrap();
+        let trace: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert!(trace["traceEvents"].is_array());
     }
 
     #[test]

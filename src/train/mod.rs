@@ -6,6 +6,7 @@ mod evaluate;
 pub mod event;
 mod inspect;
 mod limits;
+mod profile;
 mod resident;
 mod run;
 mod session;
@@ -22,6 +23,7 @@ use crate::gpu::{Choice, Trust};
 pub use evaluate::{ClassScores, Evaluation, Prediction, evaluate, predict};
 pub use event::{Epoch, Event, Model, Outcome, Progress, Scores, Start, Steps};
 pub use inspect::{Inspection, inspect, inspect_on};
+pub use profile::{KernelProfile, Profile};
 pub use resident::load as dataset;
 pub use trainer::{train, train_on};
 pub use tuning::{Tune, Tuning};
@@ -42,6 +44,8 @@ pub struct Request {
     pub trust: Trust,
     /// Where the choice of kernels comes from.
     pub tune: Tune,
+    /// Whether the kernels of the training steps are timed one by one.
+    pub profile: bool,
 }
 
 /// A trained network, as a run folder holds it.

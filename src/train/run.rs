@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::event::{Epoch, Event, Progress, Scores, Steps};
+use super::profile::{Profile, Profiler};
 use super::session::{Evaluator, Measured, Pace, Piece, Session, Sums, overflow};
 use super::step::Pass;
 use super::trainer::Length;
@@ -49,6 +50,7 @@ impl Submission {
 pub(super) struct Run<'a> {
     session: &'a Session,
     executor: Executor,
+    profiler: Option<Profiler>,
     pass: Pass,
     validation: Option<Evaluator>,
     length: Length,
@@ -76,6 +78,7 @@ impl<'a> Run<'a> {
     pub(super) fn new(
         session: &'a Session,
         executor: Executor,
+        profiler: Option<Profiler>,
         pass: Pass,
         validation: Option<Evaluator>,
         length: Length,
@@ -84,6 +87,7 @@ impl<'a> Run<'a> {
         Self {
             session,
             executor,
+            profiler,
             pass,
             validation,
             length,
@@ -115,6 +119,7 @@ impl<'a> Run<'a> {
                 self.submitted,
                 steps,
                 &metrics,
+                self.profiler.as_ref().map(|profiler| &profiler.stopwatch),
             )?;
             self.pending.push_back(Submission {
                 piece,
@@ -129,15 +134,16 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Waits for the last metrics and gives back the seconds of the whole training.
-    pub(super) fn finish(mut self, observe: &mut Observe<'_>) -> Result<f64> {
+    /// Waits for the last metrics and gives back the seconds of the whole training, and the profile if one was taken.
+    pub(super) fn finish(mut self, observe: &mut Observe<'_>) -> Result<(f64, Option<Profile>)> {
         self.session.gpu.drain()?;
         self.collect(observe)?;
         assert!(
             self.pending.is_empty(),
             "a drained adapter has reported everything"
         );
-        Ok(self.began.elapsed().as_secs_f64())
+        let seconds = self.began.elapsed().as_secs_f64();
+        Ok((seconds, self.profiler.map(Profiler::finish)))
     }
 
     /// Submits a validation pass over the weights as they are now.
@@ -178,7 +184,10 @@ impl<'a> Run<'a> {
         self.pace.learn(seconds / cost);
         for submission in arrived {
             let share = seconds * submission.cost() / cost;
-            let piece = submission.piece;
+            let mut piece = submission.piece;
+            if let (Some(profiler), Some(laps)) = (&mut self.profiler, piece.laps.take()) {
+                profiler.take(&self.session.gpu, laps)?;
+            }
             let first = piece.first_step;
             let measured = piece.take(&self.session.gpu)?;
             match submission.kind {

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::event::{Event, Outcome, Start};
 use super::limits::{Demand, Fitting, width_that_fits};
+use super::profile::Profiler;
 use super::run::Run;
 use super::session::{Evaluator, Session};
 use super::step::{self, Pass, buffers};
@@ -122,6 +123,9 @@ fn train_from(
         &mut session.kernels,
         plans.training,
     )?;
+    let profiler = (request.profile)
+        .then(|| Profiler::new(&session.gpu, &executor))
+        .transpose()?;
     let startup_seconds = begin.elapsed().as_secs_f64();
 
     let before = (
@@ -132,13 +136,14 @@ fn train_from(
     let mut run = Run::new(
         &session,
         executor,
+        profiler,
         passes.training.clone(),
         validation,
         length,
     );
     run.submit_all(observe)?;
     let blocking_waits = session.gpu.counters.blocking_waits() - before.1;
-    let train_seconds = run.finish(observe)?;
+    let (train_seconds, profile) = run.finish(observe)?;
     let bytes_read = session.gpu.counters.bytes_read() - before.0;
     let buffers_made = session.gpu.counters.buffers() - before.2;
 
@@ -160,6 +165,7 @@ fn train_from(
         bytes_read,
         blocking_waits,
         buffers_made,
+        profile,
     })
 }
 

@@ -47,7 +47,7 @@ pub(super) struct Options {
     /// Measure shortly: a first impression in less than a minute
     #[arg(long)]
     quick: bool,
-    /// Time every way to compute an op, not only the one that trainings take here
+    /// Time every way to compute an op, not only the best guess for this adapter
     #[arg(long)]
     all_ways: bool,
     #[command(flatten)]

@@ -13,6 +13,7 @@ use crate::train::{self, Event, Progress, Request, Start, Tune};
 
 mod lines;
 mod objects;
+mod profile;
 
 /// What to know of a software adapter.
 const SLOW: &str = "a software adapter: it works, but a GPU is much faster (`anygrad devices` lists what there is)";
@@ -46,6 +47,9 @@ pub(super) struct Options {
     /// Begin with these weights instead of random ones
     #[arg(long, value_name = "FILE.safetensors")]
     init: Option<PathBuf>,
+    /// Time every kernel: a table at the end, and trace.json in the run folder, which ui.perfetto.dev opens
+    #[arg(long)]
+    profile: bool,
     /// What the run and its folder are called
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -81,6 +85,7 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
         adapter: options.device.choice(),
         trust: options.device.trust(),
         tune: tune(&options.tune)?,
+        profile: options.profile,
     };
     out.outlive_the_reader();
     out.begin_spinner("reading the data, planning, compiling the shaders");
@@ -95,7 +100,11 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
     out.end_bar();
     let finished = trained.and_then(|outcome| {
         let run = session.run.as_mut().expect("a training tells its start");
-        run.folder.finish(&run.start, &outcome)
+        let summary = run.folder.finish(&run.start, &outcome)?;
+        for line in outcome.profile.iter().flat_map(profile::lines) {
+            out.talk(line);
+        }
+        Ok(summary)
     });
     if let (Err(_), Some(run)) = (&finished, &session.run) {
         let folder = format::clean(run.folder.path().display());
@@ -318,6 +327,7 @@ mod tests {
             init: None,
             name: None,
             tune: PathBuf::from("off"),
+            profile: false,
             device: Device {
                 adapter: None,
                 checked: false,
