@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::checkpoints::{self, Found};
 use super::disk::{self, Disk};
+use super::trace::Trace;
 use super::{
-    CONFIG, INIT, KERNELS, LAST_WEIGHTS, LOCK, METRICS, MODEL, SUMMARY, Summary, WEIGHTS, atomic,
+    CONFIG, INIT, KERNELS, LAST_WEIGHTS, LOCK, METRICS, MODEL, SUMMARY, Summary, TRACE, WEIGHTS,
+    atomic,
 };
 use crate::config::{self, Config, Task};
 use crate::error::{Error, Result};
@@ -207,6 +209,9 @@ impl RunFolder {
             write(LAST_WEIGHTS, &last.to_bytes()?)?;
         }
         write(WEIGHTS, &outcome.weights.to_bytes()?)?;
+        if let Some(profile) = &outcome.profile {
+            write(TRACE, &json(&Trace::new(profile)))?;
+        }
         let (train, validation) = self.last.unzip();
         let summary = Summary::new(start, outcome, train, validation.flatten());
         write(SUMMARY, &json(&summary))?;
@@ -473,6 +478,27 @@ mod tests {
         run.unwrap().finish(&start(), &outcome).unwrap();
         let file = parent.path().join("digits").join(LAST_WEIGHTS);
         assert_eq!(fs::read(file).unwrap(), last.to_bytes().unwrap());
+    }
+
+    #[test]
+    fn a_run_that_was_profiled_has_a_trace() {
+        let parent = tempfile::tempdir().unwrap();
+        let mut run = RunFolder::create(
+            parent.path(),
+            "digits",
+            &shipped(),
+            None,
+            &Tuning::default(),
+        )
+        .unwrap();
+        let outcome = Outcome {
+            profile: Some(super::super::fabricated::profile()),
+            ..outcome()
+        };
+        run.finish(&start(), &outcome).unwrap();
+        let text = fs::read_to_string(run.path().join(TRACE)).unwrap();
+        let trace: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert!(trace["traceEvents"].is_array());
     }
 
     #[test]

@@ -26,6 +26,18 @@ pub(super) struct Reading<'a> {
     pub(super) all: bool,
 }
 
+/// Reads the data set of a configuration; `path` wins over the one it names.
+///
+/// # Errors
+/// If there is no path where one is needed, or the data is refused.
+pub fn dataset(config: &Config, path: Option<&Path>) -> Result<Dataset> {
+    let reading = Reading {
+        path,
+        ..Reading::default()
+    };
+    load(config, &reading, &mut |_, _| Ok(()))
+}
+
 /// Reads the data set of a configuration; `progress` is told how many samples are there.
 ///
 /// # Errors

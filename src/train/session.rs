@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::event::{Metric, Scores};
 use super::step::{Pass, RING, buffers};
 use crate::error::{Error, Result};
-use crate::gpu::{Executor, Gpu, Kernels, Memory, Readback};
+use crate::gpu::{Executor, Gpu, Kernels, Laps, Memory, Readback, Stopwatch};
 use crate::ops::{advance, state};
 use crate::plan::Plan;
 
@@ -237,7 +237,14 @@ impl Evaluator {
 
     fn submit_steps(&mut self, session: &Session, steps: u64) -> Result<Piece> {
         let metrics = self.pass.metrics();
-        let piece = Piece::submit(session, &mut self.executor, self.done, steps, &metrics)?;
+        let piece = Piece::submit(
+            session,
+            &mut self.executor,
+            self.done,
+            steps,
+            &metrics,
+            None,
+        )?;
         self.done += steps;
         Ok(piece)
     }
@@ -278,23 +285,36 @@ pub(super) struct Piece {
     /// How many steps.
     pub(super) steps: u64,
     pub(super) readback: Readback,
+    /// The times of the kernels, if they are taken.
+    pub(super) laps: Option<Laps>,
 }
 
 impl Piece {
-    /// Submits the steps after the first `first_step` ones, and a copy of their metrics to the host.
+    /// Submits the steps after the first `first_step` ones, and a copy of their metrics to the host; times their kernels if there is
+    /// a stopwatch.
     pub(super) fn submit(
         session: &Session,
         executor: &mut Executor,
         first_step: u64,
         steps: u64,
         metrics: &str,
+        stopwatch: Option<&Stopwatch>,
     ) -> Result<Self> {
         let count = usize::try_from(steps).expect("at most a ring of steps");
-        let readback = executor.submit(&session.gpu, &session.memory, count, Some(metrics))?;
+        let (gpu, memory) = (&session.gpu, &session.memory);
+        let (readback, laps) = match stopwatch {
+            None => (executor.submit(gpu, memory, count, Some(metrics))?, None),
+            Some(stopwatch) => {
+                let (readback, laps) =
+                    executor.submit_timed(gpu, memory, count, Some(metrics), stopwatch)?;
+                (readback, Some(laps))
+            }
+        };
         Ok(Self {
             first_step,
             steps,
             readback: readback.expect("a readback was asked for"),
+            laps,
         })
     }
 

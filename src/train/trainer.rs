@@ -9,6 +9,7 @@ use super::diagnose::Replay;
 use super::event::{Event, Outcome, Start};
 use super::limits::{Demand, Fitting, binding_limit, width_that_fits};
 use super::monitor::Monitor;
+use super::profile::Profiler;
 use super::resident::Reading;
 use super::run::{Ended, Rules, Run, Trouble};
 use super::schedule::{self, Length};
@@ -165,9 +166,13 @@ fn train_from(
         &mut session.kernels,
         plans.training,
     )?;
+    let profiler = (request.profile)
+        .then(|| Profiler::new(&session.gpu, &executor))
+        .transpose()?;
     let startup_seconds = begin.elapsed().as_secs_f64();
 
     let bytes_before = session.gpu.counters.bytes_read();
+    let buffers_before = session.gpu.counters.buffers();
     let rules = Rules {
         every: config.checkpoints.every,
         monitor: monitor.clone(),
@@ -185,6 +190,7 @@ fn train_from(
         &network,
         circumstances,
         executor,
+        profiler,
         passes.training.clone(),
         validation,
         length,
@@ -211,6 +217,7 @@ fn train_from(
         }
     };
     let bytes_read = session.gpu.counters.bytes_read() - bytes_before;
+    let buffers_made = session.gpu.counters.buffers() - buffers_before;
     let restored = wants_best(config)
         .then_some(done.best)
         .flatten()
@@ -247,6 +254,8 @@ fn train_from(
         train_seconds: done.seconds,
         bytes_read,
         blocking_waits: done.blocking_waits,
+        buffers_made,
+        profile: done.profile,
     })
 }
 

@@ -18,6 +18,7 @@ use crate::train::{
 mod lines;
 mod objects;
 mod overfit;
+mod profile;
 mod resume;
 
 /// What to know of a software adapter.
@@ -56,6 +57,9 @@ pub(super) struct Options {
     /// Begin with these weights instead of random ones
     #[arg(long, value_name = "FILE.safetensors")]
     init: Option<PathBuf>,
+    /// Time every kernel: a table at the end, and trace.json in the run folder, which ui.perfetto.dev opens
+    #[arg(long)]
+    profile: bool,
     /// What the run and its folder are called
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -126,6 +130,7 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
             time: options.time,
             rates: None,
         },
+        profile: options.profile,
     };
     out.outlive_the_reader();
     signals::catch(&stop)?;
@@ -144,7 +149,11 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
     out.end_bar();
     let finished = trained.and_then(|outcome| {
         let run = session.run.as_mut().expect("a training tells its start");
-        run.folder.finish(&run.start, &outcome)
+        let summary = run.folder.finish(&run.start, &outcome)?;
+        for line in outcome.profile.iter().flat_map(profile::lines) {
+            out.talk(line);
+        }
+        Ok(summary)
     });
     let summary = match (finished, session.run.as_ref()) {
         (Ok(summary), _) => summary,
@@ -504,6 +513,7 @@ mod tests {
             checkpoint_every: None,
             time: None,
             overfit: false,
+            profile: false,
             device: Device {
                 adapter: None,
                 checked: false,
