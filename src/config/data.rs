@@ -91,6 +91,7 @@ pub(super) fn data(report: &mut Report<'_>, root: &Table, end: &Place, loss: Los
         normalize,
         mean,
         std,
+        stream: s.choice("stream").unwrap_or_default(),
         class_weights: s.class_weights("class_weights"),
         images: Images {
             size: s.size_if_given("size"),

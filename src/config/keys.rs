@@ -1,7 +1,9 @@
 //! The grammar as data: every key with what it takes, its default and its meaning. The reader checks against these tables and
 //! a description of the format for editors can be made from them.
 
-use super::{Activation, Categories, DataSource, Initializer, Missing, Normalize, Split, Task};
+use super::{
+    Activation, Categories, DataSource, Initializer, Missing, Normalize, Split, Streaming, Task,
+};
 
 /// A key of a table.
 #[derive(Debug)]
@@ -127,6 +129,14 @@ impl Choice for Normalize {
         &[("none", Self::None), ("standard", Self::Standard)];
 }
 
+impl Choice for Streaming {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("auto", Self::Auto),
+        ("always", Self::Always),
+        ("never", Self::Never),
+    ];
+}
+
 impl Choice for Categories {
     const ALL: &'static [(&'static str, Self)] =
         &[("one_hot", Self::OneHot), ("ordinal", Self::Ordinal)];
@@ -249,6 +259,7 @@ pub static DATA: &[Key] = &[
     key("normalize", Takes::Choice(words::<Normalize>), Rule("standard for images, csv and npy, unless mean or std are given; else none"), "standard: mean and deviation are fitted to the training part"),
     key("mean", Takes::Floats(&ANY), Rule("nothing is subtracted"), "subtracted after the division, for all channels or for each"),
     key("std", Takes::Floats(&POSITIVE), Rule("no division"), "divided by after the subtraction, for all channels or for each"),
+    key("stream", Takes::Choice(words::<Streaming>), Word("auto"), "whether samples wait on the host for their turn; auto: those beyond what the adapter binds"),
     key("class_weights", Takes::ClassWeights(&WEIGHT), Rule("all classes weigh 1"), "how much the samples of each class count in the loss while training"),
     key("size", Takes::Size(1, 16_384), Rule("the median of the pictures, at most 224"), "height and width that pictures are brought to"),
     key("channels", Takes::Int(1, 4), Rule("1 if all pictures are grey, else 3"), "1 for grey, 3 for colours, 4 with transparency"),

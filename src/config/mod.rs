@@ -116,6 +116,8 @@ pub struct Data {
     pub mean: Option<Vec<f64>>,
     /// `std`: divided by after the subtraction; one for all channels or one for each, above 0. Default: no division.
     pub std: Option<Vec<f64>>,
+    /// `stream`: whether samples wait on the host for their turn. Default `auto`.
+    pub stream: Streaming,
     /// `class_weights`: how much the samples of each class count in the loss while training. Default: all the same.
     pub class_weights: Option<ClassWeights>,
     /// For source images.
@@ -155,6 +157,18 @@ pub enum Normalize {
     None,
     /// `standard`: fitted to the training part, for each channel or column; numbers to be predicted as well.
     Standard,
+}
+
+/// Whether samples wait on the host for their turn, or all lie on the adapter. The results are the same, bit for bit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Streaming {
+    /// `auto`: when they are larger than the adapter binds in one piece.
+    #[default]
+    Auto,
+    /// `always`.
+    Always,
+    /// `never`: what does not fit is refused.
+    Never,
 }
 
 /// How much the samples of each class count in the loss.

@@ -88,6 +88,7 @@ fn data(toml: &mut Toml, data: &Data) {
     toml.word("normalize", data.normalize);
     toml.floats("mean", data.mean.as_deref());
     toml.floats("std", data.std.as_deref());
+    toml.word("stream", data.stream);
     match &data.class_weights {
         None => {}
         Some(ClassWeights::Balanced) => toml.text("class_weights", "balanced"),

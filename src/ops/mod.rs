@@ -33,6 +33,7 @@ pub mod sgd;
 pub mod sigmoid;
 pub mod softmax;
 pub mod state;
+pub mod stream_rows;
 mod subgroup;
 pub mod tanh;
 pub mod transpose;
@@ -95,6 +96,7 @@ registry![
     sgd,
     sigmoid,
     softmax,
+    stream_rows,
     tanh,
     transpose,
 ];

@@ -26,5 +26,6 @@ pub mod scale;
 pub mod sgd;
 pub mod sigmoid;
 pub mod softmax;
+pub mod stream_rows;
 pub mod tanh;
 pub mod transpose;

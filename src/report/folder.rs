@@ -38,17 +38,7 @@ impl RunFolder {
     /// # Errors
     /// If `parent` is a file; whatever the system refuses. Then no folder is left.
     pub fn create(parent: &Path, name: &str, config: &Config) -> Result<Self> {
-        if parent.exists() && !parent.is_dir() {
-            return Err(Error::usage(
-                format!(
-                    "{}: a file, where the folder for runs is wanted",
-                    parent.display()
-                ),
-                "choose another folder with --out",
-            ));
-        }
-        fs::create_dir_all(parent).map_err(|error| Error::io(parent, "create", error))?;
-        let path = claim(parent, name)?;
+        let path = claim_in(parent, name)?;
         let begun = Self::begin(path.clone(), config);
         if begun.is_err() {
             // The first error is the one to tell; a folder without a run in it helps nobody.
@@ -112,6 +102,21 @@ impl RunFolder {
     }
 }
 
+/// [`claim`] in a folder for runs, which is made if it is not there.
+pub(super) fn claim_in(parent: &Path, name: &str) -> Result<PathBuf> {
+    if parent.exists() && !parent.is_dir() {
+        return Err(Error::usage(
+            format!(
+                "{}: a file, where the folder for runs is wanted",
+                parent.display()
+            ),
+            "choose another folder with --out",
+        ));
+    }
+    fs::create_dir_all(parent).map_err(|error| Error::io(parent, "create", error))?;
+    claim(parent, name)
+}
+
 /// The first free name; making a folder is the only test for it that no other process can get between.
 fn claim(parent: &Path, name: &str) -> Result<PathBuf> {
     for number in 1..=MOST_RUNS {
@@ -152,7 +157,7 @@ fn csv_line(epoch: &Epoch) -> String {
     )
 }
 
-fn json(record: &impl serde::Serialize) -> Vec<u8> {
+pub(super) fn json(record: &impl serde::Serialize) -> Vec<u8> {
     let mut bytes = serde_json::to_vec_pretty(record).expect("a record has only keys of text");
     bytes.push(b'\n');
     bytes

@@ -12,10 +12,12 @@
 
 pub mod atomic;
 mod folder;
+mod folds;
 mod load;
 mod records;
 
 pub use folder::RunFolder;
+pub use folds::{FoldScores, Folds, FoldsFolder, Spread};
 pub use load::{kernels, load};
 pub use records::{AdapterRecord, SampleCounts, Summary};
 

@@ -1,6 +1,7 @@
 //! What a training would do, without doing it: layers, memory, kernels.
 
 use super::Request;
+use super::limits::binding_limit;
 use super::resident::{self, Reading};
 use super::step::{self, Resident};
 use super::trainer::{Passes, Plans};
@@ -49,8 +50,9 @@ pub fn inspect(request: &Request) -> Result<Inspection> {
     let dataset = resident::load(config, &reading, &mut |_, _| Ok(()))?;
     let model = resident::model(config, &dataset)?;
     let network = Network::new(config, dataset.sample_shape, model.outputs())?;
-    let data = resident::resident(&dataset, &model)?;
+    let mut data = resident::resident(&dataset, &model)?;
     let gpu = Gpu::open(&request.adapter, request.trust)?;
+    resident::stream_what_does_not_fit(&mut data, config, binding_limit(&gpu));
     let plans = Plans::new(
         &network,
         config,
@@ -59,8 +61,12 @@ pub fn inspect(request: &Request) -> Result<Inspection> {
         &gpu.target(),
     );
     let planned_bytes = plans.peak_bytes();
-    let data_bytes = resident::bytes(&dataset, &data);
-    let one = Resident { samples: 1, ..data };
+    let data_bytes = resident::bytes(&dataset, &data, config.train.batch);
+    let one = Resident {
+        samples: 1,
+        window_bytes: None,
+        ..data
+    };
     let (forward, _) = step::prediction(&network, config, &one);
     let flops = |layer: &LayerSummary| {
         let nodes = forward.nodes().iter();

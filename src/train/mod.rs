@@ -11,6 +11,7 @@ mod resident;
 mod run;
 mod session;
 pub mod step;
+mod stream;
 mod trainer;
 mod tuning;
 pub mod weights;

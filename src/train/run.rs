@@ -89,7 +89,7 @@ impl<'a> Run<'a> {
             length,
             pending: VecDeque::new(),
             submitted: 0,
-            pace: Pace::new(),
+            pace: Pace::new(session),
             began: now,
             last_arrival: now,
             last_progress: now,

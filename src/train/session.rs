@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::event::{Metric, Scores};
 use super::step::{Pass, RING, buffers};
+use super::stream::Feeder;
 use crate::error::{Error, Result};
 use crate::gpu::{Executor, Gpu, Kernels, Memory, Readback};
 use crate::ops::{advance, state};
@@ -16,6 +17,8 @@ pub(super) struct Session {
     pub(super) kernels: Kernels,
     /// What the figures of its steps mean.
     pub(super) measure: Measure,
+    /// Where samples are streamed, the batches of each pass.
+    pub(super) feeders: Vec<Feeder>,
 }
 
 /// What the figure beside the loss in the metrics' ring means.
@@ -41,6 +44,7 @@ impl Session {
         Self {
             gpu,
             measure,
+            feeders: Vec::new(),
             memory: Memory::new(),
             kernels,
         }
@@ -80,16 +84,22 @@ impl Session {
 const SUBMIT: Duration = Duration::from_millis(80);
 
 /// How many steps go into one submission, from the time they take. Begins with one.
-pub(super) struct Pace(u64);
+pub(super) struct Pace {
+    steps: u64,
+    most: u64,
+}
 
 impl Pace {
-    pub(super) fn new() -> Self {
-        Self(1)
+    /// For submissions of at most a ring of steps, and of a window of batches where samples are streamed.
+    pub(super) fn new(session: &Session) -> Self {
+        let slots = session.feeders.iter().map(Feeder::slots).min();
+        let most = slots.map_or(RING as u64, |slots| slots.min(RING as u64));
+        Self { steps: 1, most }
     }
 
     /// Steps of the next submission.
     pub(super) fn steps(&self) -> u64 {
-        self.0
+        self.steps
     }
 
     /// Learns the seconds of one step: the next submission has at most twice as many steps as the last, and at most a ring.
@@ -101,7 +111,7 @@ impl Pace {
             reason = "a positive number, clamped to the ring"
         )]
         let fit = fit as u64;
-        self.0 = fit.clamp(1, (self.0 * 2).min(RING as u64));
+        self.steps = fit.clamp(1, (self.steps * 2).min(self.most));
     }
 }
 
@@ -230,7 +240,7 @@ impl Evaluator {
     /// Runs one pass and waits for its scores.
     pub(super) fn run(&mut self, session: &Session) -> Result<Scores> {
         let mut sums = Sums::default();
-        let mut pace = Pace::new();
+        let mut pace = Pace::new(session);
         let end = self.done + self.batches;
         while self.done < end {
             let begin = Instant::now();
@@ -275,6 +285,10 @@ impl Piece {
         metrics: &str,
     ) -> Result<Self> {
         let count = usize::try_from(steps).expect("at most a ring of steps");
+        let feeder = session.feeders.iter().find(|feeder| feeder.is_of(metrics));
+        if let Some(feeder) = feeder {
+            feeder.feed(&session.gpu, &session.memory, first_step, steps)?;
+        }
         let readback = executor.submit(&session.gpu, &session.memory, count, Some(metrics))?;
         Ok(Self {
             first_step,

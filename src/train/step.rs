@@ -14,6 +14,7 @@ use crate::ops::{
     confusion_matrix::ConfusionMatrix, count_correct::CountCorrect, cross_entropy::CrossEntropy,
     gather_batch::GatherBatch, gather_batch::Normalization, mse::Mse, mul::Mul,
     reduce_sum::ReduceSum, scale::Scale, sgd::Sgd, softmax::Softmax, state,
+    stream_rows::StreamRows,
 };
 
 /// Names of the buffers that outlive a step.
@@ -58,8 +59,37 @@ pub struct Resident {
     pub regression: bool,
     /// Whether samples count differently.
     pub weighted: bool,
+    /// Where samples are streamed, how many bytes of them are on the adapter at a time.
+    pub window_bytes: Option<usize>,
     /// From raw values to what the network sees.
     pub normalization: Normalization,
+}
+
+/// A window onto samples that are not all on the adapter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Batches that it holds; no submission has more steps.
+    pub slots: usize,
+    /// Rows from batch to batch: a multiple of 4, so that a slot begins at a whole word.
+    pub stride: usize,
+}
+
+impl Resident {
+    /// The window onto the samples for batches of this size, if they are streamed.
+    pub fn window(&self, batch: usize) -> Option<Window> {
+        let bytes = self.window_bytes?;
+        let stride = batch.next_multiple_of(4);
+        let sample: usize = self.sample_shape.iter().product();
+        let slot = self.dtype.storage_bytes(sample.saturating_mul(stride));
+        let slots = (bytes / slot.max(1)).clamp(1, RING);
+        Some(Window { slots, stride })
+    }
+
+    /// Samples that lie on the adapter at a time.
+    pub fn rows(&self, batch: usize) -> usize {
+        self.window(batch)
+            .map_or(self.samples, |window| window.slots * window.stride)
+    }
 }
 
 /// The buffers of one pass over a part of the data: where it is, and what it measured.
@@ -140,7 +170,18 @@ impl Builder<'_> {
             .apply(Arc::new(op), &[counters])
             .expect("counters fit");
         let (indices, weights) = (chosen[0], chosen[1]);
-        let x = self.gather(indices);
+        let x = match self.data.window(batch) {
+            None => self.gather(self.data.samples, indices),
+            Some(Window { slots, stride }) => {
+                let op = StreamRows {
+                    slots,
+                    stride,
+                    batch,
+                };
+                let rows = self.graph.one(op, &[counters]);
+                self.gather(slots * stride, rows)
+            }
+        };
         let target = self.target(indices);
         let loss_weights = if self.weighted {
             self.sample_weights(weights, indices)
@@ -190,9 +231,9 @@ impl Builder<'_> {
     }
 
     /// The samples of these indices, normalised: (batch, H, W, C).
-    fn gather(&mut self, indices: Value) -> Value {
+    fn gather(&mut self, rows: usize, indices: Value) -> Value {
         let [h, w, c] = self.data.sample_shape;
-        let shape = Shape::from([self.data.samples, h, w, c]);
+        let shape = Shape::from([rows, h, w, c]);
         let samples = self.graph.persistent(
             buffers::SAMPLES,
             TensorType {
@@ -423,7 +464,7 @@ pub fn prediction(network: &Network, config: &Config, data: &Resident) -> (Graph
         .graph
         .apply(Arc::new(op), &[counters])
         .expect("counters fit");
-    let x = builder.gather(chosen[0]);
+    let x = builder.gather(data.samples, chosen[0]);
     let parameters = builder.slab(buffers::PARAMETERS);
     let logits = network.forward(&mut builder.graph, parameters, x);
     let is_answer = data.regression

@@ -1,14 +1,16 @@
 //! A training from its request to its outcome: data, network, plans, memory, the loop, the test.
 
 use std::path::Path;
+use std::thread::{self, Scope};
 use std::time::Instant;
 
-use super::event::{Event, Outcome, Start};
-use super::limits::{Demand, Fitting, width_that_fits};
+use super::event::{Event, Model, Outcome, Start};
+use super::limits::{Demand, Fitting, binding_limit, width_that_fits};
 use super::resident::Reading;
 use super::run::Run;
 use super::session::{Evaluator, Session};
 use super::step::{self, Pass, buffers};
+use super::stream::{Feed, Feeder};
 use super::tuning::Tuner;
 use super::weights::Weights;
 use super::{Request, resident};
@@ -55,23 +57,41 @@ fn train_from(
     dataset: &Dataset,
     observe: &mut dyn FnMut(&Event) -> Result<()>,
 ) -> Result<Outcome> {
-    let config = &request.config;
+    let model = checked_model(&request.config, dataset)?;
+    // Threads that gather samples for the adapter end with the training.
+    thread::scope(|scope| train_in(scope, begin, request, dataset, &model, observe))
+}
+
+/// What a trained network will remember of its data.
+fn checked_model(config: &Config, dataset: &Dataset) -> Result<Model> {
     if dataset.parts.train.is_empty() {
         return Err(Error::data(
             format!("{}: there are no training samples", dataset.name),
             "give data with samples to train on",
         ));
     }
-    let model = resident::model(config, dataset)?;
+    resident::model(config, dataset)
+}
+
+fn train_in<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    begin: Instant,
+    request: &Request,
+    dataset: &'scope Dataset,
+    model: &'scope Model,
+    observe: &mut dyn FnMut(&Event) -> Result<()>,
+) -> Result<Outcome> {
+    let config = &request.config;
     let network = Network::new(config, dataset.sample_shape, model.outputs())?;
     let given = match &request.init {
         Some(path) => Some(given_weights(path, &network)?),
         None => None,
     };
-    let data = resident::resident(dataset, &model)?;
+    let mut data = resident::resident(dataset, model)?;
     let passes = Passes::of(dataset);
 
     let gpu = Gpu::open(&request.adapter, request.trust)?;
+    resident::stream_what_does_not_fit(&mut data, config, binding_limit(&gpu));
     let mut kernels = Kernels::default();
     let mut tuner = Tuner::new(&gpu, &mut kernels, &request.tune);
     let plans = Plans::by(&network, config, &data, &passes, &mut |graph| {
@@ -103,7 +123,7 @@ fn train_from(
         layers: network.summary(),
         parameters: network.parameter_count(),
         planned_bytes: plans.peak_bytes(),
-        data_bytes: resident::bytes(dataset, &data),
+        data_bytes: resident::bytes(dataset, &data, config.train.batch),
         batch: config.train.batch,
         steps: length.total,
         steps_per_epoch: length.per_epoch,
@@ -112,10 +132,28 @@ fn train_from(
 
     // Not before the adapter can hold them: a network beyond it may be beyond the host, too.
     let slab = given.unwrap_or_else(|| network.initial(config.seed));
-    let mut session = Session::with(gpu, kernels, resident::measure(&model));
+    let mut session = Session::with(gpu, kernels, resident::measure(model));
     session.write_parameters(&slab)?;
     write_constants(&mut session, config, &data)?;
-    resident::upload(&session.gpu, &mut session.memory, dataset, &model)?;
+    resident::upload(&session.gpu, &mut session.memory, dataset, model, &data)?;
+    if let Some(window) = data.window(config.train.batch) {
+        let feed = Feed {
+            dataset,
+            model,
+            window,
+            batch: config.train.batch,
+        };
+        let shuffle = config.train.shuffle.then_some(config.seed);
+        for (pass, shuffle) in [
+            (&passes.training, shuffle),
+            (&passes.validation, None),
+            (&passes.test, None),
+        ] {
+            if !pass.part.is_empty() {
+                (session.feeders).push(Feeder::begin(scope, feed.clone(), pass, shuffle));
+            }
+        }
+    }
     let batch = config.train.batch;
     let evaluator = |session: &mut Session, plan: Option<Plan>, pass: &Pass| {
         plan.map(|plan| Evaluator::new(session, plan, pass.clone(), batch))
@@ -158,7 +196,7 @@ fn train_from(
     refuse_not_finite(&network, &slab)?;
     Ok(Outcome {
         weights: Weights::from_slab(&network, &slab),
-        model,
+        model: model.clone(),
         test,
         steps: length.total,
         startup_seconds,

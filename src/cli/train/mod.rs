@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::report::{self, RunFolder, Summary};
 use crate::train::{self, Event, Progress, Request, Start, Tune};
 
+mod folds;
 mod lines;
 mod objects;
 
@@ -46,6 +47,9 @@ pub(super) struct Options {
     /// The number all randomness comes from: the same seed gives the same weights
     #[arg(long, value_name = "N", value_parser = seed, allow_negative_numbers = true)]
     seed: Option<u64>,
+    /// Train K times, each time with another part of the training samples held out, and tell mean and deviation
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(2..))]
+    folds: Option<u16>,
     /// Begin with these weights instead of random ones
     #[arg(long, value_name = "FILE.safetensors")]
     init: Option<PathBuf>,
@@ -87,15 +91,24 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
         tune: tune(&options.tune)?,
     };
     out.outlive_the_reader();
+    if let Some(count) = options.folds {
+        return folds::run(&request, &kept, count.into(), &options.out, out);
+    }
+    let (summary, folder) = once(&request, &kept, &options.out, out)?;
+    tell_end(&summary, &folder, &kept, out)
+}
+
+/// One training, told as it goes; what there is of it is in the folder that is given back.
+fn once(request: &Request, kept: &Config, parent: &Path, out: &Out) -> Result<(Summary, PathBuf)> {
     out.begin_spinner(PREPARING);
     let mut session = Session {
         out,
-        parent: &options.out,
-        config: &kept,
+        parent,
+        config: kept,
         run: None,
         pace: Pace::new(Instant::now()),
     };
-    let trained = train::train(&request, &mut |event| session.observe(event));
+    let trained = train::train(request, &mut |event| session.observe(event));
     out.end_bar();
     let finished = trained.and_then(|outcome| {
         let run = session.run.as_mut().expect("a training tells its start");
@@ -109,10 +122,15 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
     }
     let summary = finished?;
     let run = session.run.expect("a training tells its start");
-    tell_end(&summary, run.folder.path(), out)
+    Ok((summary, run.folder.path().to_owned()))
 }
 
-fn tell_end(summary: &Summary, folder: &Path, out: &Out) -> Result<()> {
+fn tell_end(summary: &Summary, folder: &Path, config: &Config, out: &Out) -> Result<()> {
+    let example = match config.data.source {
+        DataSource::Digits | DataSource::Idx | DataSource::Images => "image.png",
+        DataSource::Csv => "new.csv",
+        DataSource::Npy => "new.npy",
+    };
     out.object(&objects::End::new(summary, folder))?;
     let shown = format::clean(folder.display());
     out.line("")?;
@@ -120,7 +138,7 @@ fn tell_end(summary: &Summary, folder: &Path, out: &Out) -> Result<()> {
     let run = format::shell(folder.display());
     out.talk("");
     out.hint("next:", &format!("anygrad eval {run}"));
-    out.talk(format!("      anygrad predict {run} image.png"));
+    out.talk(format!("      anygrad predict {run} {example}"));
     Ok(())
 }
 
@@ -338,6 +356,7 @@ mod tests {
             out: PathBuf::from("runs"),
             sets: Vec::new(),
             seed: None,
+            folds: None,
             init: None,
             name: None,
             tune: PathBuf::from("off"),

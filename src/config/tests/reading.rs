@@ -19,6 +19,7 @@ fn a_small_file_gets_every_default() {
         normalize: Normalize::None,
         mean: None,
         std: None,
+        stream: Streaming::Auto,
         class_weights: None,
         images: Images::default(),
         table: Table::default(),
