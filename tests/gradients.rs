@@ -11,6 +11,8 @@ use anygrad::ops::{Definition, OPS, VIEWS};
 const EXEMPTIONS: &[&str] = &[
     "adam.forward: an update is not differentiated",
     "advance.forward: counters are not differentiable",
+    "augment.apply: data has no gradient",
+    "augment.draw: data has no gradient",
     "batch_indices.forward: counters are not differentiable",
     "confusion_matrix.forward: counts have no gradient",
     "count_correct.forward: counts have no gradient",

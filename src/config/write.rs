@@ -115,6 +115,16 @@ fn data(toml: &mut Toml, data: &Data) {
         DataSource::Csv => table(toml, &data.table),
         DataSource::Digits | DataSource::Idx | DataSource::Npy => {}
     }
+    if let Some(augment) = &data.augment {
+        toml.header("[data.augment]");
+        toml.put("shift", augment.shift);
+        toml.word("flip", augment.flip);
+        toml.float("rotate", augment.rotate);
+        toml.float("scale", augment.scale);
+        toml.float("brightness", augment.brightness);
+        toml.float("contrast", augment.contrast);
+        toml.put("cutout", augment.cutout);
+    }
 }
 
 fn table(toml: &mut Toml, table: &Table) {

@@ -8,6 +8,7 @@ pub mod adam;
 pub mod add;
 pub mod add_bias;
 pub mod advance;
+pub mod augment;
 pub mod avg_pool2d;
 pub mod batch_indices;
 pub mod confusion_matrix;
@@ -78,6 +79,7 @@ registry![
     add,
     add_bias,
     advance,
+    augment,
     avg_pool2d,
     batch_indices,
     confusion_matrix,

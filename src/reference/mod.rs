@@ -7,6 +7,7 @@ pub mod adam;
 pub mod add;
 pub mod add_bias;
 pub mod advance;
+pub mod augment;
 pub mod avg_pool2d;
 pub mod batch_indices;
 pub mod confusion_matrix;

@@ -6,14 +6,14 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::config::{Config, LayerKind, Loss, Optimizer};
+use crate::config::{self, Config, Flip, LayerKind, Loss, Optimizer};
 use crate::graph::{DType, Graph, OpRef, Shape, Storage, TensorType, Value, autograd};
 use crate::nn::Network;
 use crate::ops::{
-    self, adam::Adam, advance, advance::Advance, batch_indices::BatchIndices,
-    confusion_matrix::ConfusionMatrix, count_correct::CountCorrect, cross_entropy::CrossEntropy,
-    gather_batch::GatherBatch, gather_batch::Normalization, mse::Mse, mul::Mul,
-    reduce_sum::ReduceSum, scale::Scale, sgd::Sgd, softmax::Softmax, state,
+    self, adam::Adam, advance, advance::Advance, augment::Augment, augment::Strength,
+    batch_indices::BatchIndices, confusion_matrix::ConfusionMatrix, count_correct::CountCorrect,
+    cross_entropy::CrossEntropy, gather_batch::GatherBatch, gather_batch::Normalization, mse::Mse,
+    mul::Mul, reduce_sum::ReduceSum, scale::Scale, sgd::Sgd, softmax::Softmax, state,
     stream_rows::StreamRows,
 };
 
@@ -125,6 +125,8 @@ struct Builder<'a> {
     data: &'a Resident,
     /// Whether the loss heeds what each sample counts: while training, not when a network is measured.
     weighted: bool,
+    /// How pictures are changed: while training.
+    augment: Option<Strength>,
     graph: Graph,
 }
 
@@ -182,6 +184,10 @@ impl Builder<'_> {
                 self.gather(slots * stride, rows)
             }
         };
+        let x = match self.augment {
+            Some(strength) => self.change(x, [counters, indices], strength),
+            None => x,
+        };
         let target = self.target(indices);
         let loss_weights = if self.weighted {
             self.sample_weights(weights, indices)
@@ -198,6 +204,22 @@ impl Builder<'_> {
             parameters,
             logits,
         }
+    }
+
+    /// The pictures of a batch, each changed in a way of its own.
+    fn change(&mut self, x: Value, drawn_by: [Value; 2], strength: Strength) -> Value {
+        let [h, w, _] = self.data.sample_shape;
+        let draw = Augment::Draw {
+            seed: self.config.seed,
+            size: [h, w],
+            strength,
+        };
+        let drawn = self.graph.one(draw, &drawn_by);
+        let apply = Augment::Apply {
+            normalization: self.data.normalization.clone(),
+            color: strength.brightness > 0.0 || strength.contrast > 0.0,
+        };
+        self.graph.one(apply, &[x, drawn])
     }
 
     /// The targets of these indices.
@@ -390,6 +412,30 @@ impl Builder<'_> {
     }
 }
 
+/// What the configuration says of changes, as the kernels take it.
+#[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
+fn strength(augment: &config::Augment) -> Strength {
+    let config::Augment {
+        shift,
+        flip,
+        rotate,
+        scale,
+        brightness,
+        contrast,
+        cutout,
+    } = *augment;
+    Strength {
+        shift,
+        flip_x: matches!(flip, Flip::Horizontal | Flip::Both),
+        flip_y: matches!(flip, Flip::Vertical | Flip::Both),
+        rotate: (rotate.to_radians() / 2.0).tan() as f32,
+        scale: scale as f32,
+        brightness: brightness as f32,
+        contrast: contrast as f32,
+        cutout,
+    }
+}
+
 /// One training step.
 pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass) -> Graph {
     let mut builder = Builder {
@@ -397,6 +443,7 @@ pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass
         config,
         data,
         weighted: data.weighted,
+        augment: config.data.augment.as_ref().map(strength),
         graph: Graph::new(),
     };
     let shuffle = config.train.shuffle.then_some(config.seed);
@@ -421,6 +468,7 @@ pub fn evaluation(
         config,
         data,
         weighted: false,
+        augment: None,
         graph: Graph::new(),
     };
     let batch = builder.batch(pass, None);
@@ -450,6 +498,7 @@ pub fn prediction(network: &Network, config: &Config, data: &Resident) -> (Graph
         config,
         data,
         weighted: false,
+        augment: None,
         graph: Graph::new(),
     };
     let counters = builder

@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{Executor, Gpu, Kernels};
 use crate::graph::{Graph, Target};
 use crate::nn::Network;
+use crate::ops::gather_batch::MAX_CHANNELS;
 use crate::ops::state;
 use crate::plan::Plan;
 
@@ -68,6 +69,15 @@ fn checked_model(config: &Config, dataset: &Dataset) -> Result<Model> {
         return Err(Error::data(
             format!("{}: there are no training samples", dataset.name),
             "give data with samples to train on",
+        ));
+    }
+    let [h, w, c] = dataset.sample_shape;
+    if config.data.augment.is_some() && (h * w == 1 || c > MAX_CHANNELS) {
+        return Err(Error::usage(
+            format!("data.augment: samples of {h} × {w} × {c} are no pictures"),
+            format!(
+                "remove [data.augment]; pictures have more than one pixel, of at most {MAX_CHANNELS} channels"
+            ),
         ));
     }
     resident::model(config, dataset)

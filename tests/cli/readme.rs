@@ -174,11 +174,20 @@ fn every_network_that_the_readme_names_comes_along() {
 
 #[test]
 fn the_network_of_the_readme_is_one() {
-    let [text] = blocks("toml")[..] else {
+    let is_whole = |text: &&str| text.contains("[[layer]]");
+    let (networks, data): (Vec<&str>, Vec<&str>) = blocks("toml").into_iter().partition(is_whole);
+    let [text] = networks[..] else {
         panic!("one network is described");
     };
     let config = config::parse("readme.toml", text, &[]).unwrap();
     assert_eq!(config.layers.len(), 4);
+    // The others are what the network's data could be.
+    assert!(!data.is_empty(), "sources are described");
+    for text in data {
+        let rest = "[optimizer]\nkind = \"sgd\"\n[[layer]]\nkind = \"dense\"\nout_features = 1\n";
+        let parsed = config::parse("readme.toml", &format!("{text}\n{rest}"), &[]);
+        assert!(parsed.is_ok(), "{parsed:?}");
+    }
 }
 
 #[test]
