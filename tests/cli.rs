@@ -10,11 +10,12 @@ use crate::common;
 
 mod failures;
 mod readme;
+mod resume;
 mod runs;
 mod sources;
 
-const VERBS: [&str; 7] = [
-    "train", "eval", "predict", "inspect", "data", "devices", "verify",
+const VERBS: [&str; 8] = [
+    "train", "eval", "predict", "inspect", "data", "lr-find", "devices", "verify",
 ];
 
 /// What the program says in an empty folder.

@@ -1,5 +1,7 @@
 //! The rows of the next batch in a window onto a data set that is too large for the adapter.
 
+use std::ops::Range;
+
 use super::state;
 use crate::graph::{
     Array, Case, CaseInput, Dispatch, Fusion, Gradient, Lowering, Op, Operand, ShapeError, Tape,
@@ -7,15 +9,15 @@ use crate::graph::{
 };
 use crate::reference;
 
-/// `counters` → `indices` (batch): row `(step mod slots) · stride + r` for row r of the batch.
-#[derive(Clone, Copy, Debug)]
+/// `counters` → `indices` (rows): `(step mod slots) · stride + r` for each of some rows r of the next batch.
+#[derive(Clone, Debug)]
 pub struct StreamRows {
     /// Batches that the window holds.
     pub slots: usize,
-    /// Rows from batch to batch, at least `batch`.
+    /// Rows from batch to batch.
     pub stride: usize,
-    /// Rows of a batch.
-    pub batch: usize,
+    /// The rows of the batch that are wanted.
+    pub rows: Range<usize>,
 }
 
 impl Op for StreamRows {
@@ -31,14 +33,14 @@ impl Op for StreamRows {
         state::expect("stream_rows", inputs, &[("counters", state::counters())])?;
         let rows = self.slots.checked_mul(self.stride);
         let is_counted = rows.is_some_and(|rows| u32::try_from(rows).is_ok());
-        if self.slots == 0 || self.batch == 0 || self.batch > self.stride || !is_counted {
+        if self.slots == 0 || self.rows.is_empty() || self.rows.end > self.stride || !is_counted {
             return Err(ShapeError::new(format!(
-                "stream_rows of batches of {} in {} slots of {} rows: there must be at least one of each, a slot holds a batch, \
-                 and rows are counted in 32 bits",
-                self.batch, self.slots, self.stride
+                "stream_rows {:?} in {} slots of {} rows: there must be at least one of each, a slot holds the rows, and rows are \
+                 counted in 32 bits",
+                self.rows, self.slots, self.stride
             )));
         }
-        Ok(vec![TensorType::u32([self.batch])])
+        Ok(vec![TensorType::u32([self.rows.len()])])
     }
 
     fn lower(&self, _: &[TensorType], _: &[TensorType], _: &Target) -> Vec<Lowering> {
@@ -48,10 +50,11 @@ impl Op for StreamRows {
             constants: vec![
                 ("SLOTS", self.slots.into()),
                 ("STRIDE", self.stride.into()),
-                ("BATCH", self.batch.into()),
+                ("FIRST", self.rows.start.into()),
+                ("ROWS", self.rows.len().into()),
             ],
             operands: vec![Operand::Input(0), Operand::Output(0)],
-            invocations: self.batch,
+            invocations: self.rows.len(),
             loop_trips: 0,
             flops: 0,
             fusion: Fusion::None,
@@ -67,31 +70,31 @@ impl Op for StreamRows {
             &inputs[0],
             self.slots,
             self.stride,
-            self.batch,
+            &self.rows,
         )]
     }
 }
 
 /// The first, a middle and the last slot, one slot, steps far beyond the slots; batches of one and of many workgroups.
 pub fn cases() -> Vec<Case> {
-    // Slots, stride, batch, step.
+    // Slots, stride, rows, step.
     let list = [
-        (1, 1, 1, 0),
-        (1, 8, 5, 77),
-        (3, 8, 7, 0),
-        (3, 8, 8, 5),
-        (256, 4, 3, 255),
-        (7, 1024, 1021, 2_000_000_011),
-        (5, 65, 65, u32::MAX),
+        (1, 1, 0..1, 0),
+        (1, 8, 0..5, 77),
+        (3, 8, 4..8, 0),
+        (3, 8, 0..8, 5),
+        (256, 4, 1..4, 255),
+        (7, 1024, 3..1024, 2_000_000_011),
+        (5, 65, 0..65, u32::MAX),
     ];
-    list.iter()
-        .map(|&(slots, stride, batch, step)| {
+    list.into_iter()
+        .map(|(slots, stride, rows, step)| {
             let mut counters = [9; state::COUNTERS];
             counters[state::STEP] = step;
             let op = StreamRows {
                 slots,
                 stride,
-                batch,
+                rows,
             };
             Case::new(op, vec![CaseInput::words(&counters)])
         })

@@ -3,19 +3,27 @@
 //! Nothing here is shared with the kernels or with each other; the gradients are proved by finite differences.
 //! Invariant: a reference knows shapes and numbers, nothing else.
 
+pub mod accumulate;
 pub mod adam;
 pub mod add;
 pub mod add_bias;
 pub mod advance;
 pub mod augment;
+pub mod average;
 pub mod avg_pool2d;
 pub mod batch_indices;
+pub mod binary_cross_entropy;
+pub mod clip_norm;
+pub mod clip_value;
 pub mod confusion_matrix;
 pub mod conv2d;
 pub mod count_correct;
 pub mod cross_entropy;
 pub mod gather_batch;
+pub mod huber;
+pub mod lion;
 pub mod log_softmax;
+pub mod mae;
 pub mod matmul;
 pub mod max_pool2d;
 pub mod mse;
@@ -23,10 +31,20 @@ pub mod mul;
 pub mod reduce_sum;
 pub mod relu;
 pub mod reshape;
+pub mod rmsprop;
 pub mod scale;
+pub mod schedule;
 pub mod sgd;
 pub mod sigmoid;
 pub mod softmax;
 pub mod stream_rows;
 pub mod tanh;
 pub mod transpose;
+
+use crate::graph::Array;
+
+/// The factors of learning rate and weight decay of element `i` of a slab: `groups` has a row of both for every 64 elements.
+fn group_of(groups: &Array, i: usize) -> (f64, f64) {
+    let row = i / 64;
+    (groups.data[row * 2], groups.data[row * 2 + 1])
+}

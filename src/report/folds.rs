@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{Summary, atomic, folder};
+use super::{Summary, atomic, disk, folder};
 use crate::error::Result;
 use crate::train::Scores;
 
@@ -56,7 +56,7 @@ impl FoldsFolder {
     /// # Errors
     /// As of a run's folder.
     pub fn create(parent: &Path, name: &str) -> Result<Self> {
-        let path = folder::claim_in(parent, name)?;
+        let path = folder::claim_in(&*disk::of_process(), parent, name)?;
         Ok(Self { path })
     }
 
@@ -70,7 +70,8 @@ impl FoldsFolder {
     /// # Errors
     /// Whatever the system refuses.
     pub fn finish(&self, folds: &Folds) -> Result<()> {
-        atomic::write(&self.path.join(FOLDS), &folder::json(folds))
+        let disk = disk::of_process();
+        atomic::write(&*disk, &self.path.join(FOLDS), &folder::json(folds))
     }
 
     /// Takes the folder away again if nothing is in it.

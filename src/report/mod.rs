@@ -4,22 +4,31 @@
 //! runs/digits/config.toml           every setting, defaults written out
 //!             model.json            classes, sample shape, normalisation
 //!             weights.safetensors   the weights, in PyTorch's layout
+//!             weights-last.safetensors   the weights of the last step, where weights.safetensors are an average
 //!             metrics.csv           a line per epoch, written as it ends
 //!             summary.json          scores and circumstances; written last, so it marks a finished run
+//!             checkpoints/step-N/   the whole state after so many steps, to go on from
+//!             kernels.json          which ways its kernels are computed
+//!             init.safetensors      the weights it began with, where they were given
 //! ```
 //!
 //! Invariant: a file is there whole or not at all; only `metrics.csv` grows, a line at a time.
 
-pub mod atomic;
+mod atomic;
+mod checkpoints;
+mod curve;
+mod disk;
 mod folder;
 mod folds;
 mod load;
 mod records;
 
-pub use folder::RunFolder;
+pub use checkpoints::Found;
+pub use curve::write_curve;
+pub use folder::{Begun, RunFolder};
 pub use folds::{FoldScores, Folds, FoldsFolder, Spread};
 pub use load::{kernels, load};
-pub use records::{AdapterRecord, SampleCounts, Summary};
+pub use records::{AdapterRecord, BestRecord, SampleCounts, Summary};
 
 /// Every setting, defaults written out.
 const CONFIG: &str = "config.toml";
@@ -27,6 +36,14 @@ const CONFIG: &str = "config.toml";
 const MODEL: &str = "model.json";
 /// The weights.
 const WEIGHTS: &str = "weights.safetensors";
+/// The weights of the last step, where the others are an average.
+const LAST_WEIGHTS: &str = "weights-last.safetensors";
+/// Which ways its kernels are computed.
+const KERNELS: &str = "kernels.json";
+/// The weights it began with, where they were given.
+const INIT: &str = "init.safetensors";
+/// Held by the process that writes the run.
+const LOCK: &str = ".lock";
 /// A line per epoch.
 const METRICS: &str = "metrics.csv";
 /// Scores and circumstances; the mark of a finished run.
@@ -38,7 +55,8 @@ pub(crate) mod fabricated {
     use crate::config::{self, Config};
     use crate::gpu::{AdapterInfo, Limits};
     use crate::nn::LayerSummary;
-    use crate::train::{Epoch, Metric, Model, Outcome, Scores, Start, Weights};
+    use crate::train::checkpoint::{Buffer, Circumstances, HostState};
+    use crate::train::{Checkpoint, Ending, Epoch, Metric, Model, Outcome, Scores, Start, Weights};
 
     pub(crate) fn adapter() -> AdapterInfo {
         AdapterInfo {
@@ -90,15 +108,19 @@ pub(crate) mod fabricated {
             planned_bytes: 2_000_000,
             data_bytes: 115_008,
             batch: 32,
+            micro_batch: 32,
             steps: 820,
             steps_per_epoch: 41,
             kernels: crate::train::Tuning::default(),
+            resumed: None,
+            notes: Vec::new(),
         }
     }
 
     pub(crate) fn outcome() -> Outcome {
         Outcome {
             weights: Weights::default(),
+            raw_weights: None,
             model: Model {
                 classes: vec!["0".to_owned(), "1".to_owned()],
                 sample_shape: [8, 8, 1],
@@ -112,11 +134,41 @@ pub(crate) mod fabricated {
                 loss: 0.0625,
                 metric: Metric::Accuracy(0.975),
             }),
+            ending: Ending::Complete,
+            best: None,
+            restored: false,
             steps: 820,
             startup_seconds: 0.5,
             train_seconds: 3.25,
             bytes_read: 1234,
             blocking_waits: 0,
+        }
+    }
+
+    pub(crate) fn checkpoint(step: u64) -> Checkpoint {
+        let host = HostState {
+            step,
+            seconds: 1.5,
+            ..HostState::default()
+        };
+        Checkpoint {
+            host,
+            circumstances: Circumstances {
+                version: "0.1.0".to_owned(),
+                adapter: "Radeon RX 6700 (Vulkan)".to_owned(),
+                driver: "radv".to_owned(),
+                data: "digits".to_owned(),
+                data_sha256: "00".to_owned(),
+                choices: std::collections::BTreeMap::new(),
+                kernels: vec!["relu".to_owned()],
+            },
+            weights: Weights::default(),
+            buffers: ["counters", "first moments"]
+                .map(|name| Buffer {
+                    name: name.to_owned(),
+                    words: vec![7; 4],
+                })
+                .to_vec(),
         }
     }
 
@@ -129,6 +181,7 @@ pub(crate) mod fabricated {
                 metric: Metric::Accuracy(0.875),
             },
             validation,
+            learning_rate: 0.01,
             samples_per_second: 12345.5,
             seconds: 1.5,
         }

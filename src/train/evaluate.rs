@@ -9,7 +9,7 @@ use super::session::{Evaluator, Session};
 use super::step::{self, Pass};
 use super::stream::{Feed, Feeder};
 use super::{Model, Scores, Trained, Weights, predict, resident};
-use crate::config::{Config, Loss};
+use crate::config::{Config, MicroBatch};
 use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result};
 use crate::gpu::{Choice, Gpu, Trust};
@@ -157,8 +157,12 @@ fn scores<'scope>(
     };
     let gpu = Gpu::open(adapter, trust)?;
     resident::stream_what_does_not_fit(&mut data, config, binding_limit(&gpu));
-    // The scores do not depend on the batch: where the one trained with does not fit, a smaller one is taken.
+    // The weights of a run are what it has averaged. The scores do not depend on the batch: where the one trained with does not
+    // fit, a smaller one is taken.
     let mut config = config.clone();
+    config.average = None;
+    config.train.batch = config.train.rows();
+    config.train.micro_batch = MicroBatch::Whole;
     let confusion = !data.regression;
     let plan = loop {
         let plan = Plan::for_target(
@@ -180,12 +184,12 @@ fn scores<'scope>(
     demand.check(&gpu, |_| Fitting::default())?;
     let mut session = Session::new(gpu, resident::measure(model));
     session.write_parameters(&slab)?;
-    if config.train.loss == Loss::Mse && !data.regression {
+    if config.train.loss.is_of_numbers() && !data.regression {
         session.write_identity(data.classes)?;
     }
     resident::upload(&session.gpu, &mut session.memory, dataset, model, &data)?;
     let batch = config.train.batch;
-    if let Some(window) = data.window(batch) {
+    if let Some(window) = data.window(&config.train, batch) {
         let feed = Feed {
             dataset,
             model,

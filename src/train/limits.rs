@@ -68,11 +68,8 @@ impl Demand<'_> {
         }
         let sample: usize = self.data.sample_shape.iter().product();
         let one = self.data.dtype.storage_bytes(sample) as u64;
-        let all = self
-            .data
-            .dtype
-            .storage_bytes(sample * self.data.rows(self.batch)) as u64;
-        if all > limit {
+        let all = self.data.dtype.storage_bytes(sample * self.data.samples) as u64;
+        if all > limit && self.data.window_bytes.is_none() {
             let fit = limit.saturating_mul(self.data.samples as u64) / all;
             return Some((
                 format!(
@@ -98,7 +95,8 @@ impl Demand<'_> {
         );
         let help = match fitting(limit).batch {
             Some(fits) => format!(
-                "`train.batch = {fits}` fits (now {}), as in --set train.batch={fits}; {ANOTHER}",
+                "`train.batch = {fits}` fits (now {}), as in --set train.batch={fits}; --set train.micro_batch=auto keeps the batch \
+                 and computes it in parts that fit; {ANOTHER}",
                 self.batch
             ),
             None => format!("not even a batch of 1 fits: make the layer smaller, {ANOTHER}"),

@@ -339,10 +339,10 @@ pub(super) fn normalization(model: &Model) -> Result<Normalization> {
 }
 
 /// Bytes of the data set on the adapter.
-pub(super) fn bytes(dataset: &Dataset, data: &Resident, batch: usize) -> usize {
-    let samples = data
-        .dtype
-        .storage_bytes(data.rows(batch) * dataset.sample_len());
+pub(super) fn bytes(dataset: &Dataset, data: &Resident, train: &config::Train) -> usize {
+    let window = data.window(train, train.rows());
+    let rows = window.map_or(dataset.len(), |window| window.rows);
+    let samples = data.dtype.storage_bytes(rows * dataset.sample_len());
     let targets = if data.regression { data.classes } else { 1 };
     let weights = if data.weighted { dataset.len() } else { 0 };
     samples + DType::U32.storage_bytes(dataset.len() * targets) + DType::F32.storage_bytes(weights)

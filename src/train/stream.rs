@@ -1,12 +1,13 @@
 //! Samples that do not fit on the adapter in one piece: a window of batches there, filled ahead of the steps that read them.
 //!
 //! A thread for each pass gathers the rows of coming batches in the order of the epoch, which it computes as the adapter does, and
-//! lays them ready; a submission takes those of its steps along. Labels and weights stay on the adapter.
+//! lays them ready; a submission takes those of its steps along. Where a training goes on elsewhere, after a resume or a way back,
+//! so does its thread. Labels and weights stay on the adapter.
 //!
 //! Invariant: every row of a batch, padding included, is the one that the resident path reads, so that both end in the same bits.
 
 use std::ops::Range;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread::Scope;
 
 use super::event::Model;
@@ -25,7 +26,10 @@ pub(super) const WINDOW_BYTES: usize = 32 << 20;
 pub(super) struct Feeder {
     /// The buffer of the pass's metrics, which names it.
     metrics: String,
-    batches: Receiver<Vec<u32>>,
+    /// Steps, each with its rows.
+    batches: Receiver<(u64, Vec<u32>)>,
+    /// Where to go on instead.
+    seek: Sender<u64>,
     window: Window,
     slot_bytes: usize,
 }
@@ -36,6 +40,7 @@ pub(super) struct Feed<'a> {
     pub(super) dataset: &'a Dataset,
     pub(super) model: &'a Model,
     pub(super) window: Window,
+    /// Samples of a step.
     pub(super) batch: usize,
 }
 
@@ -49,20 +54,40 @@ impl Feeder {
     ) -> Self {
         let window = feed.window;
         let (sender, batches) = sync_channel(window.slots);
+        let (seek, sought) = channel();
         let slot_bytes = window.stride * feed.row_bytes();
         let part = pass.part.clone();
         scope.spawn(move || {
             let mut step = 0;
             // Who drops the feeder wants no more.
-            while sender.send(feed.batch(step, &part, shuffle)).is_ok() {
-                step += 1;
+            while sender
+                .send((step, feed.rows_of(step, &part, shuffle)))
+                .is_ok()
+            {
+                step = sought.try_iter().last().unwrap_or(step + 1);
             }
         });
         Self {
             metrics: pass.metrics(),
             batches,
+            seek,
             window,
             slot_bytes,
+        }
+    }
+
+    /// The rows of a step. What lies ready for others is thrown away, and the thread goes on from here.
+    fn rows_of(&self, step: u64) -> Vec<u32> {
+        let mut is_sought = false;
+        loop {
+            let (found, words) = self.batches.recv().expect("a feeder ends after its pass");
+            if found == step {
+                return words;
+            }
+            if !is_sought {
+                self.seek.send(step).expect("a feeder ends after its pass");
+                is_sought = true;
+            }
         }
     }
 
@@ -83,7 +108,7 @@ impl Feeder {
             "a submission fits into the window"
         );
         for step in first..first + steps {
-            let words = self.batches.recv().expect("a feeder ends after its pass");
+            let words = self.rows_of(step);
             let slot =
                 usize::try_from(step % self.window.slots as u64).expect("a slot of the window");
             memory.write_at(gpu, buffers::SAMPLES, slot * self.slot_bytes, &words)?;
@@ -102,19 +127,18 @@ impl Feed<'_> {
     }
 
     /// The rows that a step reads, as they lie on the adapter.
-    fn batch(&self, step: u64, part: &Range<usize>, shuffle: Option<u64>) -> Vec<u32> {
-        let rows = rows(step, part, self.batch, shuffle);
-        // Up to the stride, so that the next slot begins at a whole word.
-        let padding = std::iter::repeat_n(part.start, self.window.stride - self.batch);
-        resident::gathered(self.model, &self.dataset.samples, rows.chain(padding))
+    fn rows_of(&self, step: u64, part: &Range<usize>, shuffle: Option<u64>) -> Vec<u32> {
+        let rows = rows(step, part, self.batch, self.window.stride, shuffle);
+        resident::gathered(self.model, &self.dataset.samples, rows)
     }
 }
 
-/// The samples of a step: the twin of `shaders/batch_indices.wgsl`.
+/// The samples of a step of `batch` samples in `stride` rows: the twin of `shaders/batch_indices.wgsl`.
 fn rows(
     step: u64,
     part: &Range<usize>,
     batch: usize,
+    stride: usize,
     shuffle: Option<u64>,
 ) -> impl Iterator<Item = usize> {
     let count = part.len();
@@ -127,10 +151,13 @@ fn rows(
     )]
     let epoch = (step / per_epoch) as u32;
     let begin = part.start;
-    (position..position + batch).map(move |p| match shuffle {
-        _ if p >= count => begin,
-        None => begin + p,
-        Some(seed) => begin + rng::permuted(narrow(p), narrow(count), seed, epoch) as usize,
+    (0..stride).map(move |row| {
+        let p = position + row;
+        match shuffle {
+            _ if row >= batch || p >= count => begin,
+            None => begin + p,
+            Some(seed) => begin + rng::permuted(narrow(p), narrow(count), seed, epoch) as usize,
+        }
     })
 }
 
@@ -148,9 +175,11 @@ mod tests {
     fn rows_are_those_that_the_adapter_reads() {
         for (part, batch) in [(3..20, 5), (0..1, 4), (10..74, 16), (5..6, 1)] {
             for shuffle in [None, Some(7 << 32 | 9)] {
+                let stride = batch + 3;
                 let op = Arc::new(BatchIndices {
                     part: part.clone(),
                     batch,
+                    rows: 0..stride,
                     shuffle,
                 });
                 let per_epoch = part.len().div_ceil(batch);
@@ -160,7 +189,7 @@ mod tests {
                     counters.data[state::EPOCH] = (step / per_epoch) as f64;
                     counters.data[state::POSITION] = (step % per_epoch * batch) as f64;
                     let expected = &op.reference(&[counters])[0].data;
-                    let found: Vec<f64> = rows(step as u64, &part, batch, shuffle)
+                    let found: Vec<f64> = rows(step as u64, &part, batch, stride, shuffle)
                         .map(|row| row as f64)
                         .collect();
                     assert_eq!(found, *expected, "step {step} of {part:?} in {batch}");

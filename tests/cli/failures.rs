@@ -13,11 +13,11 @@ fn copy_of_the_run() -> Option<(TempDir, PathBuf)> {
     let run = folder.path().join("runs/digits");
     fs::create_dir_all(&run).unwrap();
     for name in names_in(&original.path().join("runs/digits")) {
-        fs::copy(
-            original.path().join("runs/digits").join(&name),
-            run.join(&name),
-        )
-        .unwrap();
+        let from = original.path().join("runs/digits").join(&name);
+        // The checkpoints are not read by what these tests do.
+        if from.is_file() {
+            fs::copy(from, run.join(&name)).unwrap();
+        }
     }
     Some((folder, run))
 }
@@ -170,7 +170,12 @@ fn a_training_that_diverges_exits_with_1_and_leaves_no_weights() {
         assert!(said.stderr.contains("learning rate"), "{}", said.stderr);
         assert!(said.stderr.contains("did not finish"), "{}", said.stderr);
         let names = names_in(&folder.path().join("runs/digits"));
-        assert_eq!(names, ["config.toml", "metrics.csv"]);
+        assert!(
+            !names
+                .iter()
+                .any(|name| name.contains("weights") || name == "summary.json"),
+            "{names:?}"
+        );
     }
 }
 
@@ -214,13 +219,12 @@ fn a_killed_training_leaves_a_folder_that_says_so() {
     child.wait().unwrap();
     assert!(has_epoch(), "an epoch was done");
     let names = names_in(&folder.path().join("runs/digits"));
-    assert_eq!(names, ["config.toml", "metrics.csv"]);
+    assert_eq!(names, ["config.toml", "kernels.json", "metrics.csv"]);
     let said = anygrad(folder.path(), &["eval", "runs/digits"]);
     assert_eq!(said.code, 3);
     assert!(said.stderr.contains("did not finish"), "{}", said.stderr);
     assert!(
-        said.stderr
-            .contains("anygrad train runs/digits/config.toml"),
+        said.stderr.contains("anygrad train --resume runs/digits"),
         "{}",
         said.stderr
     );
