@@ -41,6 +41,9 @@ impl Net {
                 sample_shape,
                 dtype: DType::U8,
                 classes: 10,
+                regression: false,
+                weighted: false,
+                window_bytes: None,
                 normalization: Normalization::default(),
             };
             Self {

@@ -217,6 +217,7 @@ fn plan(config: &Config, dataset: &Dataset) -> Plan {
         classes: dataset.targets.outputs(),
         regression: false,
         weighted: false,
+        window_bytes: None,
         normalization: Normalization {
             divide_by: 255.0,
             mean: vec![0.4, 0.5, 0.6],
@@ -330,5 +331,34 @@ fn other_data_is_not_gone_on_with_and_another_driver_is_told() {
     assert_eq!(notes.len(), 1, "{notes:?}");
     for part in ["driver", "was another", "1 kernels", "may differ"] {
         assert!(notes[0].contains(part), "{part} in {notes:?}");
+    }
+}
+
+#[test]
+fn a_streamed_training_in_parts_that_goes_on_ends_in_the_bits_of_a_resident_one() {
+    if common::gpu(Trust::Trusted).is_none() {
+        return;
+    }
+    let dataset = random_dataset();
+    let with = |stream, every| {
+        let mut config = small(ADAM, "accumulate = 2\nmicro_batch = 3", "");
+        config.train.length = config::Length::Steps(11);
+        config.data.stream = stream;
+        config.checkpoints.every = every;
+        config
+    };
+    let resident = with(config::Streaming::Never, Every::Never);
+    let resident = bits(&run(&resident, &dataset, None, None).outcome.unwrap());
+    let streamed = with(config::Streaming::Always, Every::Steps(2));
+    let kept = run(&streamed, &dataset, None, None);
+    assert_eq!(bits(&kept.outcome.unwrap()), resident, "streamed");
+    for checkpoint in &kept.kept {
+        let gone_on = run(&streamed, &dataset, Some(from(checkpoint)), None);
+        let step = checkpoint.host.step;
+        assert_eq!(
+            bits(&gone_on.outcome.unwrap()),
+            resident,
+            "from step {step}"
+        );
     }
 }

@@ -137,6 +137,7 @@ fn interpreted(config: &Config, dataset: &Dataset, steps: usize) -> (Vec<f64>, V
         classes: dataset.targets.outputs(),
         regression: false,
         weighted: false,
+        window_bytes: None,
         normalization: Normalization {
             divide_by: 255.0,
             mean: vec![0.4, 0.5, 0.6],
@@ -616,6 +617,7 @@ fn planned_memory_is_within_a_tenth_of_the_lower_bound_for_every_shipped_net_and
             classes: 10,
             regression: false,
             weighted: false,
+            window_bytes: None,
             normalization: Normalization::default(),
         };
         let pass = Pass {
@@ -629,4 +631,24 @@ fn planned_memory_is_within_a_tenth_of_the_lower_bound_for_every_shipped_net_and
             assert!((1.0..=1.1).contains(&ratio), "{name}: {ratio}");
         }
     }
+}
+
+#[test]
+fn samples_that_are_streamed_end_in_the_same_bits_as_resident_ones() {
+    if common::gpu(Trust::Trusted).is_none() {
+        return;
+    }
+    let dataset = random_dataset();
+    // More steps than the window has slots, so that these are used again.
+    let config = |stream: &str| {
+        let text = small("kind = \"adam\"", "", "").source.text;
+        let sets = ["train.steps=300", stream].map(str::to_owned);
+        config::parse("small.toml", &text, &sets).unwrap()
+    };
+    let (resident, losses) = trained(&config("data.stream=never"), &dataset, Trust::Trusted);
+    let (streamed, again) = trained(&config("data.stream=always"), &dataset, Trust::Trusted);
+    let bits = |losses: &[f32]| losses.iter().map(|loss| loss.to_bits()).collect::<Vec<_>>();
+    assert_eq!(bits(&losses), bits(&again));
+    assert_eq!(resident.weights, streamed.weights);
+    assert_eq!(resident.test, streamed.test);
 }

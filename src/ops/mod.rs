@@ -9,6 +9,7 @@ pub mod adam;
 pub mod add;
 pub mod add_bias;
 pub mod advance;
+pub mod augment;
 pub mod average;
 pub mod avg_pool2d;
 pub mod batch_indices;
@@ -44,6 +45,7 @@ pub mod sgd;
 pub mod sigmoid;
 pub mod softmax;
 pub mod state;
+pub mod stream_rows;
 mod subgroup;
 pub mod tanh;
 pub mod transpose;
@@ -89,6 +91,7 @@ registry![
     add,
     add_bias,
     advance,
+    augment,
     average,
     avg_pool2d,
     batch_indices,
@@ -116,6 +119,7 @@ registry![
     sgd,
     sigmoid,
     softmax,
+    stream_rows,
     tanh,
     transpose,
 ];

@@ -8,6 +8,7 @@ pub mod adam;
 pub mod add;
 pub mod add_bias;
 pub mod advance;
+pub mod augment;
 pub mod average;
 pub mod avg_pool2d;
 pub mod batch_indices;
@@ -36,6 +37,7 @@ pub mod schedule;
 pub mod sgd;
 pub mod sigmoid;
 pub mod softmax;
+pub mod stream_rows;
 pub mod tanh;
 pub mod transpose;
 

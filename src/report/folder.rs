@@ -57,17 +57,7 @@ impl RunFolder {
         kernels: &Tuning,
     ) -> Result<Self> {
         let disk = disk::of_process();
-        if parent.exists() && !parent.is_dir() {
-            return Err(Error::usage(
-                format!(
-                    "{}: a file, where the folder for runs is wanted",
-                    parent.display()
-                ),
-                "choose another folder with --out",
-            ));
-        }
-        fs::create_dir_all(parent).map_err(|error| Error::io(parent, "create", error))?;
-        let path = claim(&*disk, parent, name)?;
+        let path = claim_in(&*disk, parent, name)?;
         let begun = Self::begin(path.clone(), disk, config, init, kernels);
         if begun.is_err() {
             // The first error is the one to tell; a folder without a run in it helps nobody.
@@ -219,6 +209,21 @@ impl RunFolder {
     }
 }
 
+/// [`claim`] in a folder for runs, which is made if it is not there.
+pub(super) fn claim_in(disk: &dyn Disk, parent: &Path, name: &str) -> Result<PathBuf> {
+    if parent.exists() && !parent.is_dir() {
+        return Err(Error::usage(
+            format!(
+                "{}: a file, where the folder for runs is wanted",
+                parent.display()
+            ),
+            "choose another folder with --out",
+        ));
+    }
+    fs::create_dir_all(parent).map_err(|error| Error::io(parent, "create", error))?;
+    claim(disk, parent, name)
+}
+
 /// What there is of a run that was begun before.
 #[derive(Debug)]
 pub struct Begun {
@@ -340,7 +345,7 @@ fn csv_line(epoch: &Epoch) -> String {
     )
 }
 
-fn json(record: &impl serde::Serialize) -> Vec<u8> {
+pub(super) fn json(record: &impl serde::Serialize) -> Vec<u8> {
     let mut bytes = serde_json::to_vec_pretty(record).expect("a record has only keys of text");
     bytes.push(b'\n');
     bytes

@@ -20,6 +20,7 @@ mod checkpoints;
 mod curve;
 mod disk;
 mod folder;
+mod folds;
 mod load;
 mod records;
 mod trace;
@@ -27,6 +28,7 @@ mod trace;
 pub use checkpoints::Found;
 pub use curve::write_curve;
 pub use folder::{Begun, RunFolder};
+pub use folds::{FoldScores, Folds, FoldsFolder, Spread};
 pub use load::{kernels, load};
 pub use records::{AdapterRecord, BestRecord, SampleCounts, Summary};
 

@@ -61,15 +61,20 @@ pub fn inspect_on(request: &Request, dataset: &Dataset) -> Result<Inspection> {
     let config = &request.config;
     let model = resident::model(config, dataset)?;
     let network = Network::new(config, dataset.sample_shape, model.outputs())?;
-    let data = resident::resident(dataset, &model)?;
+    let mut data = resident::resident(dataset, &model)?;
     let gpu = Gpu::open(&request.adapter, request.trust)?;
     let passes = Passes::of(dataset);
     let limit = binding_limit(&gpu);
+    resident::stream_what_does_not_fit(&mut data, config, limit);
     let config = &fitted(&network, config, &data, &passes, &gpu.target(), limit);
     let plans = Plans::new(&network, config, &data, &passes, &gpu.target());
     let planned_bytes = plans.peak_bytes();
-    let data_bytes = resident::bytes(dataset, &data);
-    let one = Resident { samples: 1, ..data };
+    let data_bytes = resident::bytes(dataset, &data, &config.train);
+    let one = Resident {
+        samples: 1,
+        window_bytes: None,
+        ..data
+    };
     let (forward, _) = step::prediction(&network, config, &one);
     let flops = |layer: &LayerSummary| {
         let nodes = forward.nodes().iter();

@@ -20,6 +20,7 @@ mod run;
 pub mod schedule;
 mod session;
 pub mod step;
+mod stream;
 mod trainer;
 mod tuning;
 pub mod weights;

@@ -196,7 +196,7 @@ impl<'a> Run<'a> {
             pending: VecDeque::new(),
             submitted: 0,
             saved: (None, now),
-            pace: Pace::new(),
+            pace: Pace::new(session),
             began: now,
             last_arrival: now,
             last_progress: now,

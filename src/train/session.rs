@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::{Metric, Scores};
 use super::step::{Pass, RING, buffers};
+use super::stream::Feeder;
 use crate::error::{Error, Result};
 use crate::gpu::{Executor, Gpu, Kernels, Laps, Memory, Readback, Stopwatch};
 use crate::ops::{advance, state};
@@ -18,6 +19,8 @@ pub(super) struct Session {
     pub(super) kernels: Kernels,
     /// What the figures of its steps mean.
     pub(super) measure: Measure,
+    /// Where samples are streamed, the batches of each pass.
+    pub(super) feeders: Vec<Feeder>,
 }
 
 /// What the figure beside the loss in the metrics' ring means.
@@ -43,6 +46,7 @@ impl Session {
         Self {
             gpu,
             measure,
+            feeders: Vec::new(),
             memory: Memory::new(),
             kernels,
         }
@@ -93,16 +97,22 @@ impl Session {
 const SUBMIT: Duration = Duration::from_millis(80);
 
 /// How many steps go into one submission, from the time they take. Begins with one.
-pub(super) struct Pace(u64);
+pub(super) struct Pace {
+    steps: u64,
+    most: u64,
+}
 
 impl Pace {
-    pub(super) fn new() -> Self {
-        Self(1)
+    /// For submissions of at most a ring of steps, and of a window of batches where samples are streamed.
+    pub(super) fn new(session: &Session) -> Self {
+        let slots = session.feeders.iter().map(Feeder::slots).min();
+        let most = slots.map_or(RING as u64, |slots| slots.min(RING as u64));
+        Self { steps: 1, most }
     }
 
     /// Steps of the next submission.
     pub(super) fn steps(&self) -> u64 {
-        self.0
+        self.steps
     }
 
     /// Learns the seconds of one step: the next submission has at most twice as many steps as the last, and at most a ring.
@@ -114,7 +124,7 @@ impl Pace {
             reason = "a positive number, clamped to the ring"
         )]
         let fit = fit as u64;
-        self.0 = fit.clamp(1, (self.0 * 2).min(RING as u64));
+        self.steps = fit.clamp(1, (self.steps * 2).min(self.most));
     }
 }
 
@@ -252,7 +262,7 @@ impl Evaluator {
     /// Runs one pass and waits for its scores.
     pub(super) fn run(&mut self, session: &Session) -> Result<Scores> {
         let mut sums = Sums::default();
-        let mut pace = Pace::new();
+        let mut pace = Pace::new(session);
         let end = self.done + self.batches;
         while self.done < end {
             let begin = Instant::now();
@@ -302,6 +312,10 @@ impl Piece {
     ) -> Result<Self> {
         let count = usize::try_from(steps).expect("at most a ring of steps");
         let (gpu, memory) = (&session.gpu, &session.memory);
+        let feeder = session.feeders.iter().find(|feeder| feeder.is_of(metrics));
+        if let Some(feeder) = feeder {
+            feeder.feed(gpu, memory, first_step, steps)?;
+        }
         let (readback, laps) = match stopwatch {
             None => (executor.submit(gpu, memory, count, Some(metrics))?, None),
             Some(stopwatch) => {
