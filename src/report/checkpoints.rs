@@ -271,10 +271,12 @@ pub(super) fn newest(run: &Path) -> Found {
 /// # Errors
 /// If a file is missing, of another size or with another checksum than the manifest says, or makes no sense.
 pub(super) fn load(path: &Path) -> Result<Checkpoint> {
-    let manifest: Manifest = parse(
-        &path.join(MANIFEST),
-        &read(&path.join(MANIFEST), MAX_MANIFEST_BYTES)?,
-    )?;
+    let place = path.join(MANIFEST);
+    let bytes = read(&place, MAX_MANIFEST_BYTES)?;
+    let manifest: Manifest = parse(&place, &bytes)?;
+    if json(&manifest) != bytes {
+        return Err(refuse(&place, "it is not as it was written"));
+    }
     if manifest.format != FORMAT {
         return Err(refuse(
             path,
@@ -430,7 +432,7 @@ mod tests {
                     Ok(_) => assert_eq!(newest, 20, "{fault:?} {at}"),
                     Err(error) => {
                         assert_eq!(error.class(), crate::error::Class::Storage, "{error}");
-                        assert!(error.to_string().contains("step-20"), "{error}");
+                        assert!(error.to_string().contains("checkpoints"), "{error}");
                         assert!(newest == 10 || newest == 20, "{fault:?} {at}: {newest}");
                     }
                 }

@@ -442,8 +442,9 @@ impl Builder<'_> {
                 (Arc::new(op), 1)
             }
         };
-        let moments = buffers::MOMENTS.into_iter().take(moments);
-        inputs.extend(moments.map(|name| self.slab(name)));
+        for name in &buffers::MOMENTS[..moments] {
+            inputs.push(self.slab(name));
+        }
         let groups = state::groups(self.network.slab_elements);
         inputs.push(self.graph.persistent(buffers::GROUPS, groups));
         inputs.extend([schedule, counters]);

@@ -12,10 +12,11 @@ fn copy_of_the_run() -> Option<(TempDir, PathBuf)> {
     let folder = empty();
     let run = folder.path().join("runs/digits");
     fs::create_dir_all(&run).unwrap();
-    let original = original.path().join("runs/digits");
-    for name in names_in(&original) {
-        if original.join(&name).is_file() {
-            fs::copy(original.join(&name), run.join(&name)).unwrap();
+    for name in names_in(&original.path().join("runs/digits")) {
+        let from = original.path().join("runs/digits").join(&name);
+        // The checkpoints are not read by what these tests do.
+        if from.is_file() {
+            fs::copy(from, run.join(&name)).unwrap();
         }
     }
     Some((folder, run))
@@ -169,9 +170,10 @@ fn a_training_that_diverges_exits_with_1_and_leaves_no_weights() {
         assert!(said.stderr.contains("learning rate"), "{}", said.stderr);
         assert!(said.stderr.contains("did not finish"), "{}", said.stderr);
         let names = names_in(&folder.path().join("runs/digits"));
-        let results = ["model.json", "weights.safetensors", "summary.json"];
         assert!(
-            !names.iter().any(|name| results.contains(&name.as_str())),
+            !names
+                .iter()
+                .any(|name| name.contains("weights") || name == "summary.json"),
             "{names:?}"
         );
     }
