@@ -362,3 +362,46 @@ fn a_streamed_training_in_parts_that_goes_on_ends_in_the_bits_of_a_resident_one(
         );
     }
 }
+
+/// Everything that has a memory, together: moments, averages, parts of a batch, a schedule that waits and one that moves.
+#[test]
+fn averages_parts_and_schedules_go_on_with_the_rest() {
+    if common::gpu(Trust::Trusted).is_none() {
+        return;
+    }
+    let dataset = random_dataset();
+    let schedules = [
+        "[average]\nkind = \"ema\"\ndecay = 0.9\n[schedule]\nkind = \"cosine\"\nwarmup = 3\n",
+        "[average]\nkind = \"swa\"\nbegin = 2\n[schedule]\nkind = \"reduce_on_plateau\"\npatience = 1\nfactor = 0.5\n",
+    ];
+    for tables in schedules {
+        let optimizer = format!(
+            "kind = \"rmsprop\"\nlearning_rate = 0.02\nmomentum = 0.9\ncentered = true\nclip_norm = 1.0\n{tables}"
+        );
+        let mut config = small(&optimizer, "accumulate = 2\nmicro_batch = 2", "");
+        config.train.length = config::Length::Epochs(6);
+        config.checkpoints.every = Every::Steps(4);
+        let whole = run(&config, &dataset, None, None);
+        let outcome = whole.outcome.unwrap();
+        assert!(outcome.raw_weights.is_some(), "the result is an average");
+        for state in &whole.kept {
+            let names: Vec<&str> = state.buffers.iter().map(|b| b.name.as_str()).collect();
+            for name in [
+                "first moments",
+                "second moments",
+                "third moments",
+                "schedule",
+            ] {
+                assert!(names.contains(&name), "{name} is not among {names:?}");
+            }
+            let ran = run(&config, &dataset, Some(from(state)), None);
+            let gone_on = ran.outcome.unwrap();
+            let step = state.host.step;
+            assert_eq!(bits(&gone_on), bits(&outcome), "from step {step}\n{tables}");
+            assert_eq!(gone_on.raw_weights, outcome.raw_weights, "from step {step}");
+            assert_eq!(gone_on.test, outcome.test, "from step {step}");
+            let epochs = all_epochs(state, &ran.told);
+            assert_eq!(epochs, whole.told.epochs, "from step {step}\n{tables}");
+        }
+    }
+}
