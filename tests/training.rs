@@ -600,6 +600,38 @@ fn data_without_training_samples_is_refused() {
     assert!(error.to_string().contains("no training samples"), "{error}");
 }
 
+/// Whether a kernel, as its shader declares it, binds no buffer both to read and to write: wgpu refuses that.
+fn assert_bindings_agree(kernel: &anygrad::plan::Kernel) {
+    let stages = kernel.fusion.stages();
+    let text = anygrad::ops::text(
+        kernel.shader,
+        &kernel.constants,
+        stages,
+        kernel.bindings.len(),
+    );
+    let module = anygrad::wgsl::parse(&text)
+        .unwrap()
+        .only(kernel.entry)
+        .unwrap()
+        .naga;
+    let mut accesses = std::collections::BTreeMap::new();
+    for (_, variable) in module.global_variables.iter() {
+        let (Some(binding), naga::AddressSpace::Storage { access }) =
+            (&variable.binding, variable.space)
+        else {
+            continue;
+        };
+        let (region, _) = kernel.bindings[binding.binding as usize];
+        let writes = access.contains(naga::StorageAccess::STORE);
+        let before = accesses.insert(region.buffer, writes);
+        assert!(
+            before.is_none_or(|before| before == writes),
+            "{}",
+            kernel.label
+        );
+    }
+}
+
 #[test]
 fn planned_memory_is_within_a_tenth_of_the_lower_bound_for_every_shipped_net_and_kind_of_adapter() {
     for (name, text) in config::SHIPPED {
@@ -629,6 +661,7 @@ fn planned_memory_is_within_a_tenth_of_the_lower_bound_for_every_shipped_net_and
         for plan in fused.iter().chain([&Plan::new(&graph, &[])]) {
             let ratio = plan.peak_bytes() as f64 / plan.lower_bound_bytes as f64;
             assert!((1.0..=1.1).contains(&ratio), "{name}: {ratio}");
+            plan.kernels.iter().for_each(assert_bindings_agree);
         }
     }
 }
