@@ -8,14 +8,15 @@ use tempfile::TempDir;
 
 use crate::common;
 
+mod bench;
 mod failures;
 mod readme;
 mod resume;
 mod runs;
 mod sources;
 
-const VERBS: [&str; 8] = [
-    "train", "eval", "predict", "inspect", "data", "lr-find", "devices", "verify",
+const VERBS: [&str; 9] = [
+    "train", "eval", "predict", "inspect", "data", "lr-find", "devices", "verify", "bench",
 ];
 
 /// What the program says in an empty folder.

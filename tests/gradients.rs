@@ -12,6 +12,8 @@ const EXEMPTIONS: &[&str] = &[
     "accumulate.forward: an update is not differentiated",
     "adam.forward: an update is not differentiated",
     "advance.forward: counters are not differentiable",
+    "augment.apply: data has no gradient",
+    "augment.draw: data has no gradient",
     "average.equal: an update is not differentiated",
     "average.moving: an update is not differentiated",
     "batch_indices.forward: counters are not differentiable",
@@ -35,6 +37,7 @@ const EXEMPTIONS: &[&str] = &[
     "rmsprop.forward: an update is not differentiated",
     "schedule.forward: a learning rate is not differentiated",
     "sgd.forward: an update is not differentiated",
+    "stream_rows.forward: counters are not differentiable",
 ];
 
 /// Runs `check` on every op, on as many threads as there are cores.

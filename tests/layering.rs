@@ -22,7 +22,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "config", "data", "nn", "plan", "gpu", "graph", "ops", "rng", "error",
         ],
     ),
-    ("report", &["error", "train", "config"]),
+    ("report", &["error", "train", "config", "gpu"]),
     (
         "check",
         &[
@@ -34,6 +34,12 @@ const ROOMS: &[(&str, &[&str])] = &[
             "rng",
             "wgsl",
             "error",
+        ],
+    ),
+    (
+        "bench",
+        &[
+            "error", "config", "data", "graph", "ops", "plan", "gpu", "train", "check",
         ],
     ),
     (
@@ -53,6 +59,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "train",
             "report",
             "check",
+            "bench",
         ],
     ),
 ];

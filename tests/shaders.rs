@@ -12,8 +12,8 @@ use anygrad::{ops, wgsl};
 /// Mesa's lavapipe up to 25.0 silently leaves loops after 65,535 iterations of one invocation, all loops added up.
 const MAX_LOOP_TRIPS: usize = 60_000;
 
-/// The fragments that own entry points: an elementwise op is the import and its functions.
-const FUNCTORS: [&str; 2] = ["binary", "unary"];
+/// The fragments that own entry points: an elementwise op or a loss of numbers is the import and its functions.
+const FUNCTORS: [&str; 3] = ["binary", "regression", "unary"];
 
 /// The stems of the files of a folder with this extension.
 fn stems(folder: &str, extension: &str) -> BTreeSet<String> {
@@ -145,6 +145,20 @@ fn every_fragment_is_embedded_imported_and_without_entry_points() {
             !text.contains("@binding") || FUNCTORS.contains(name),
             "{name}: bindings stand in shaders and in functors"
         );
+    }
+}
+
+#[test]
+fn a_probe_is_a_file_of_its_own_and_its_one_kernel_or_two_import_nothing_but_how_to_count() {
+    let embedded: BTreeSet<String> = ops::PROBES
+        .iter()
+        .map(|(name, _)| name.strip_prefix("probe/").unwrap().to_owned())
+        .collect();
+    assert_eq!(stems("shaders/probe", "wgsl"), embedded);
+    for (name, text) in ops::PROBES {
+        let mut imports = text.lines().filter(|line| line.starts_with("#import"));
+        assert!(imports.all(|line| line == "#import flat"), "{name}");
+        assert_eq!(ops::shader(name), *text);
     }
 }
 

@@ -1,11 +1,14 @@
 //! The grammar as data: every key with what it takes, its default and its meaning. The reader checks against these tables and
 //! a description of the format for editors can be made from them.
 
+pub use super::choice::Choice;
+pub(super) use super::choice::LossWord;
+use super::choice::words;
 use super::control::OnNanWord;
 use super::schedule::{Anneal, MAX_MILESTONES, Unit};
 use super::{
-    Activation, Categories, DataSource, Initializer, MAX_PARTS, Missing, Monitored, Normalize,
-    Split, Task,
+    Activation, Categories, DataSource, Flip, Initializer, MAX_PARTS, Missing, Monitored,
+    Normalize, Split, Streaming, Task,
 };
 
 /// A key of a table.
@@ -98,107 +101,6 @@ pub struct Family {
     pub variants: &'static [Variant],
 }
 
-/// A value written as one of a few words.
-pub trait Choice: Copy + PartialEq + 'static {
-    /// Every word and what it stands for.
-    const ALL: &'static [(&'static str, Self)];
-
-    /// The word for a value.
-    fn word(self) -> &'static str {
-        let found = Self::ALL.iter().find(|(_, value)| *value == self);
-        found.map_or("", |(word, _)| word)
-    }
-}
-
-fn words<T: Choice>() -> Vec<&'static str> {
-    T::ALL.iter().map(|(word, _)| *word).collect()
-}
-
-impl Choice for DataSource {
-    const ALL: &'static [(&'static str, Self)] = &[
-        ("digits", Self::Digits),
-        ("idx", Self::Idx),
-        ("images", Self::Images),
-        ("csv", Self::Csv),
-        ("npy", Self::Npy),
-    ];
-}
-
-impl Choice for Task {
-    const ALL: &'static [(&'static str, Self)] = &[
-        ("classification", Self::Classification),
-        ("regression", Self::Regression),
-    ];
-}
-
-impl Choice for Normalize {
-    const ALL: &'static [(&'static str, Self)] =
-        &[("none", Self::None), ("standard", Self::Standard)];
-}
-
-impl Choice for Categories {
-    const ALL: &'static [(&'static str, Self)] =
-        &[("one_hot", Self::OneHot), ("ordinal", Self::Ordinal)];
-}
-
-impl Choice for Missing {
-    const ALL: &'static [(&'static str, Self)] = &[
-        ("refuse", Self::Refuse),
-        ("drop", Self::Drop),
-        ("fill", Self::Fill),
-    ];
-}
-
-impl Choice for Split {
-    const ALL: &'static [(&'static str, Self)] = &[
-        ("tail", Self::Tail),
-        ("random", Self::Random),
-        ("stratified", Self::Stratified),
-    ];
-}
-
-impl Choice for Option<Activation> {
-    const ALL: &'static [(&'static str, Self)] = &[
-        ("none", None),
-        ("relu", Some(Activation::Relu)),
-        ("sigmoid", Some(Activation::Sigmoid)),
-        ("tanh", Some(Activation::Tanh)),
-    ];
-}
-
-impl Choice for Initializer {
-    const ALL: &'static [(&'static str, Self)] = &[
-        ("auto", Self::Auto),
-        ("kaiming_uniform", Self::KaimingUniform),
-        ("kaiming_normal", Self::KaimingNormal),
-        ("xavier_uniform", Self::XavierUniform),
-        ("xavier_normal", Self::XavierNormal),
-        ("trunc_normal", Self::TruncNormal),
-        ("orthogonal", Self::Orthogonal),
-        ("pytorch", Self::Pytorch),
-    ];
-}
-
-/// The losses, by name only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LossWord {
-    CrossEntropy,
-    BinaryCrossEntropy,
-    Mse,
-    Mae,
-    Huber,
-}
-
-impl Choice for LossWord {
-    const ALL: &'static [(&'static str, Self)] = &[
-        ("cross_entropy", Self::CrossEntropy),
-        ("binary_cross_entropy", Self::BinaryCrossEntropy),
-        ("mse", Self::Mse),
-        ("mae", Self::Mae),
-        ("huber", Self::Huber),
-    ];
-}
-
 // Bounds are those of f32, in which the GPU computes: what would round to 0, to 1 or to infinity there is refused here.
 static ANY: Bounds = Bounds {
     min: f32::MIN as f64,
@@ -231,6 +133,16 @@ static BELOW_ONE: Bounds = Bounds {
     words: "a number of at least 0 and below 1",
 };
 
+static QUARTER_TURN: Bounds = Bounds {
+    min: 0.0,
+    max: 90.0,
+    words: "a number of degrees from 0 to 90",
+};
+static SHARE: Bounds = Bounds {
+    min: 0.0,
+    max: 0.9,
+    words: "a number from 0 to 0.9",
+};
 static WEIGHT: Bounds = Bounds {
     min: 0.0,
     max: 1e9,
@@ -281,7 +193,9 @@ pub static DATA: &[Key] = &[
     key("normalize", Takes::Choice(words::<Normalize>), Rule("standard for images, csv and npy, unless mean or std are given; else none"), "standard: mean and deviation are fitted to the training part"),
     key("mean", Takes::Floats(&ANY), Rule("nothing is subtracted"), "subtracted after the division, for all channels or for each"),
     key("std", Takes::Floats(&POSITIVE), Rule("no division"), "divided by after the subtraction, for all channels or for each"),
+    key("stream", Takes::Choice(words::<Streaming>), Word("auto"), "whether samples wait on the host for their turn; auto: those beyond what the adapter binds"),
     key("class_weights", Takes::ClassWeights(&WEIGHT), Rule("all classes weigh 1"), "how much the samples of each class count in the loss while training"),
+    key("augment", Takes::Table, Rule("nothing is changed"), "how pictures are changed while training, another way in every epoch"),
     key("size", Takes::Size(1, 16_384), Rule("the median of the pictures, at most 224"), "height and width that pictures are brought to"),
     key("channels", Takes::Int(1, 4), Rule("1 if all pictures are grey, else 3"), "1 for grey, 3 for colours, 4 with transparency"),
     key("target", Takes::Text, Rule("the last column"), "the column to be predicted"),
@@ -290,6 +204,18 @@ pub static DATA: &[Key] = &[
     key("categorical", Takes::Texts, Rule("none but the columns of texts"), "columns whose numbers are names"),
     key("categories", Takes::Choice(words::<Categories>), Word("one_hot"), "what a category becomes: a number for each, or its place in the alphabet"),
     key("missing", Takes::Choice(words::<Missing>), Word("refuse"), "what is done about missing values: refuse, drop the rows, or fill in the mean or the most frequent"),
+];
+
+/// `[data.augment]`.
+#[rustfmt::skip]
+pub static AUGMENT: &[Key] = &[
+    key("shift", Takes::Int(0, 1024), Int(0), "pixels that a picture moves at most, up, down, left and right"),
+    key("flip", Takes::Choice(words::<Flip>), Word("none"), "whether left and right, up and down, or both are exchanged in half of the pictures"),
+    key("rotate", Takes::Float(&QUARTER_TURN), Float(0.0), "degrees that a picture turns at most, to both sides"),
+    key("scale", Takes::Float(&SHARE), Float(0.0), "share by which a picture grows and shrinks at most"),
+    key("brightness", Takes::Float(&SHARE), Float(0.0), "added to and subtracted from pixels between 0 and 1 at most"),
+    key("contrast", Takes::Float(&SHARE), Float(0.0), "share by which the distance from grey grows and shrinks at most"),
+    key("cutout", Takes::Int(0, 1024), Int(0), "side of a black square somewhere in the picture, in pixels"),
 ];
 
 /// Keys of `[data]` that only some sources have.
@@ -308,6 +234,15 @@ pub static DATA_OF: &[(&[DataSource], &[&str])] = &[
         &["test"],
     ),
     (&[DataSource::Csv, DataSource::Npy], &["task"]),
+    (
+        &[
+            DataSource::Digits,
+            DataSource::Idx,
+            DataSource::Images,
+            DataSource::Npy,
+        ],
+        &["augment"],
+    ),
     (&[DataSource::Images], &["size", "channels"]),
     (
         &[DataSource::Csv],
@@ -582,6 +517,8 @@ pub(super) fn home(name: &str) -> Option<&'static str> {
         Some("the top of the file, before the first [table]")
     } else if DATA.iter().any(is) {
         Some("[data]")
+    } else if AUGMENT.iter().any(is) {
+        Some("[data.augment]")
     } else if TRAIN.iter().any(is) {
         Some("[train]")
     } else if OPTIMIZER.keys().any(is) {

@@ -8,6 +8,7 @@ pub mod adam;
 pub mod add;
 pub mod add_bias;
 pub mod advance;
+pub mod augment;
 pub mod average;
 pub mod avg_pool2d;
 pub mod batch_indices;
@@ -19,7 +20,6 @@ pub mod conv2d;
 pub mod count_correct;
 pub mod cross_entropy;
 pub mod gather_batch;
-mod groups;
 pub mod huber;
 pub mod lion;
 pub mod log_softmax;
@@ -37,5 +37,14 @@ pub mod schedule;
 pub mod sgd;
 pub mod sigmoid;
 pub mod softmax;
+pub mod stream_rows;
 pub mod tanh;
 pub mod transpose;
+
+use crate::graph::Array;
+
+/// The factors of learning rate and weight decay of element `i` of a slab: `groups` has a row of both for every 64 elements.
+fn group_of(groups: &Array, i: usize) -> (f64, f64) {
+    let row = i / 64;
+    (groups.data[row * 2], groups.data[row * 2 + 1])
+}

@@ -1,11 +1,13 @@
 //! A trained network on the test samples.
 
 use std::path::Path;
+use std::thread::{self, Scope};
 
 use super::limits::{Demand, Fitting, binding_limit};
 use super::resident::Reading;
 use super::session::{Evaluator, Session};
 use super::step::{self, Pass};
+use super::stream::{Feed, Feeder};
 use super::{Model, Scores, Trained, Weights, predict, resident};
 use crate::config::{Config, MicroBatch};
 use crate::data::{Dataset, Targets};
@@ -106,7 +108,7 @@ pub fn evaluate(
             "give data with a test set, or evaluate on all samples with --all",
         ));
     }
-    let (scores, counts) = scores(trained, &dataset, adapter, trust)?;
+    let (scores, counts) = thread::scope(|scope| scores(scope, trained, &dataset, adapter, trust))?;
     let measured = match &dataset.targets {
         Targets::Classes { .. } => {
             let classes = model.classes.len();
@@ -134,9 +136,10 @@ pub fn evaluate(
 }
 
 /// Loss and metric over the test samples, and the words of the confusion matrix; for a regression, none.
-fn scores(
-    trained: &Trained,
-    dataset: &Dataset,
+fn scores<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    trained: &'scope Trained,
+    dataset: &'scope Dataset,
     adapter: &Choice,
     trust: Trust,
 ) -> Result<(Scores, Vec<u32>)> {
@@ -147,12 +150,13 @@ fn scores(
     } = trained;
     let network = network_of_run(config, model)?;
     let slab = slab_of_run(weights, &network)?;
-    let data = resident::resident(dataset, model)?;
+    let mut data = resident::resident(dataset, model)?;
     let pass = Pass {
         name: "test",
         part: dataset.parts.test.clone(),
     };
     let gpu = Gpu::open(adapter, trust)?;
+    resident::stream_what_does_not_fit(&mut data, config, binding_limit(&gpu));
     // The weights of a run are what it has averaged. The scores do not depend on the batch: where the one trained with does not
     // fit, a smaller one is taken.
     let mut config = config.clone();
@@ -183,7 +187,17 @@ fn scores(
     if config.train.loss.is_of_numbers() && !data.regression {
         session.write_identity(data.classes)?;
     }
-    resident::upload(&session.gpu, &mut session.memory, dataset, model)?;
+    resident::upload(&session.gpu, &mut session.memory, dataset, model, &data)?;
+    let batch = config.train.batch;
+    if let Some(window) = data.window(&config.train, batch) {
+        let feed = Feed {
+            dataset,
+            model,
+            window,
+            batch,
+        };
+        session.feeders = vec![Feeder::begin(scope, feed, &pass, None)];
+    }
     let mut evaluator = Evaluator::new(&mut session, plan, pass, config.train.batch)?;
     let scores = evaluator.run(&session)?;
     let counts = if confusion {

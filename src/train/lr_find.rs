@@ -53,6 +53,9 @@ const EXPLODED: f64 = 4.0;
 /// What is left out at the beginning, where the running mean is still rough.
 const ROUGH: usize = 5;
 
+/// The loss has fallen when it is less than this share of where it began: batches alone make it differ by some hundredths.
+const FALLEN: f64 = 0.9;
+
 impl Curve {
     fn new() -> Self {
         Self { points: Vec::new() }
@@ -84,10 +87,14 @@ impl Curve {
     }
 
     /// The learning rate at which the smoothed loss falls fastest over the logarithm of the rate, before it is smallest. `None`
-    /// where it never falls.
+    /// where it never falls by more than batches differ.
     pub fn suggestion(&self) -> Option<f64> {
-        let lowest = self.lowest()?.learning_rate;
+        let lowest = self.lowest()?;
         let sure = self.points.get(ROUGH..)?;
+        if lowest.smoothed > FALLEN * sure.first()?.smoothed {
+            return None;
+        }
+        let lowest = lowest.learning_rate;
         let slopes = sure.windows(3).filter_map(|window| {
             let [before, point, after] = window else {
                 return None;
