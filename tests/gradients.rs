@@ -12,7 +12,6 @@ const EXEMPTIONS: &[&str] = &[
     "adam.forward: an update is not differentiated",
     "advance.forward: counters are not differentiable",
     "batch_indices.forward: counters are not differentiable",
-    "confusion_matrix.forward: counts have no gradient",
     "count_correct.forward: counts have no gradient",
     "cross_entropy.forward input 2: no gradient, though the outputs depend on it",
     "gather_batch.bytes: data has no gradient",

@@ -14,14 +14,18 @@ use crate::gpu::{Choice, Trust};
 use output::{ColorMode, Out};
 
 mod bugs;
+mod compare;
+mod completions;
 mod data;
 mod devices;
 mod diagnostics;
 mod eval;
 mod format;
+mod init;
 mod inspect;
 mod output;
 mod predict;
+mod schema;
 mod train;
 mod verify;
 
@@ -115,10 +119,15 @@ enum Verb {
     Train(train::Options),
     Eval(eval::Options),
     Predict(predict::Options),
+    Compare(compare::Options),
+    Init(init::Options),
     Inspect(inspect::Options),
     Data(data::Options),
     Devices(devices::Options),
     Verify(verify::Options),
+    Schema(schema::Options),
+    Completions(completions::Completions),
+    Man(completions::Manual),
 }
 
 /// Does what the command line says. Gives the exit code.
@@ -147,10 +156,15 @@ fn work(verb: &Verb, out: &Out) -> Result<()> {
         Verb::Train(options) => train::run(options, out),
         Verb::Eval(options) => eval::run(options, out),
         Verb::Predict(options) => predict::run(options, out),
+        Verb::Compare(options) => compare::run(options, out),
+        Verb::Init(options) => init::run(options, out),
         Verb::Inspect(options) => inspect::run(options, out),
         Verb::Data(options) => data::run(options, out),
         Verb::Devices(options) => devices::run(options, out),
         Verb::Verify(options) => verify::run(options, out),
+        Verb::Schema(options) => schema::run(options, out),
+        Verb::Completions(options) => completions::completions(options, out),
+        Verb::Man(options) => completions::manual(options, out),
     }
 }
 

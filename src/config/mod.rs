@@ -21,6 +21,7 @@ mod layers;
 mod overrides;
 mod reader;
 mod report;
+mod schema;
 mod sections;
 mod suggest;
 #[cfg(test)]
@@ -28,6 +29,8 @@ mod tests;
 mod tree;
 mod value;
 mod write;
+
+pub use schema::schema;
 
 /// The largest configuration that is read, in bytes.
 pub const MAX_BYTES: usize = 1 << 20;
@@ -46,6 +49,14 @@ pub static SHIPPED: [(&str, &str); 3] = [
         "mnist-cnn.toml",
         include_str!("../../assets/nets/mnist-cnn.toml"),
     ),
+];
+
+/// Configurations to begin with, by what they learn from: each line says what it is for.
+pub static STARTERS: [(&str, &str); 4] = [
+    ("digits", SHIPPED[0].1),
+    ("images", include_str!("../../assets/starters/images.toml")),
+    ("csv", include_str!("../../assets/starters/csv.toml")),
+    ("idx", include_str!("../../assets/starters/idx.toml")),
 ];
 
 /// A checked configuration in which every default is filled in.

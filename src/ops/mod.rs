@@ -10,7 +10,6 @@ pub mod add_bias;
 pub mod advance;
 pub mod avg_pool2d;
 pub mod batch_indices;
-pub mod confusion_matrix;
 pub mod conv2d;
 pub mod count_correct;
 pub mod cross_entropy;
@@ -79,7 +78,6 @@ registry![
     advance,
     avg_pool2d,
     batch_indices,
-    confusion_matrix,
     conv2d,
     count_correct,
     cross_entropy,

@@ -9,7 +9,6 @@ pub mod add_bias;
 pub mod advance;
 pub mod avg_pool2d;
 pub mod batch_indices;
-pub mod confusion_matrix;
 pub mod conv2d;
 pub mod count_correct;
 pub mod cross_entropy;

@@ -4,7 +4,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::{CONFIG, METRICS, MODEL, SUMMARY, Summary, WEIGHTS, atomic};
+use super::environment::Environment;
+use super::journal::Journal;
+use super::{CONFIG, Document, ENVIRONMENT, METRICS, MODEL, SUMMARY, Summary, WEIGHTS, atomic};
 use crate::config::{Config, Task};
 use crate::error::{Error, Result};
 use crate::train::{Epoch, Outcome, Scores, Start};
@@ -28,6 +30,7 @@ fn columns(task: Task) -> String {
 pub struct RunFolder {
     path: PathBuf,
     metrics: File,
+    journal: Journal,
     last: Option<(Scores, Option<Scores>)>,
 }
 
@@ -73,6 +76,7 @@ impl RunFolder {
             .open(&metrics)
             .map_err(|error| Error::io(&metrics, "open", error))?;
         Ok(Self {
+            journal: Journal::new(&path),
             path,
             metrics: file,
             last: None,
@@ -84,15 +88,26 @@ impl RunFolder {
         &self.path
     }
 
-    /// Adds a line to `metrics.csv`; it is with the system when this returns.
+    /// Adds a line to the metrics; it is with the system when this returns.
     ///
     /// # Errors
     /// Whatever the system refuses.
     pub fn epoch(&mut self, epoch: &Epoch) -> Result<()> {
         self.last = Some((epoch.train, epoch.validation));
+        let line = csv_line(epoch);
         self.metrics
-            .write_all(csv_line(epoch).as_bytes())
-            .map_err(|error| Error::io(&self.path.join(METRICS), "write", error))
+            .write_all(line.as_bytes())
+            .map_err(|error| Error::io(&self.path.join(METRICS), "write", error))?;
+        self.journal.follow(&line)
+    }
+
+    /// Writes down what the training depends on beside its configuration and data; `command` is the command line.
+    ///
+    /// # Errors
+    /// Whatever the system refuses.
+    pub fn environment(&self, start: &Start, command: &[String]) -> Result<()> {
+        let environment = Environment::new(start, command);
+        atomic::write(&self.path.join(ENVIRONMENT), &json(&environment))
     }
 
     /// Writes the trained network, and last the summary that marks the run as finished.
@@ -105,6 +120,7 @@ impl RunFolder {
             .map_err(|error| Error::io(&self.path.join(METRICS), "write", error))?;
         atomic::write(&self.path.join(MODEL), &json(&outcome.model))?;
         atomic::write(&self.path.join(WEIGHTS), &outcome.weights.to_bytes()?)?;
+        Document::of(&self.path, start, outcome)?.write(&self.path)?;
         let (train, validation) = self.last.unzip();
         let summary = Summary::new(start, outcome, train, validation.flatten());
         atomic::write(&self.path.join(SUMMARY), &json(&summary))?;
@@ -236,7 +252,19 @@ mod tests {
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
         names.sort();
-        assert_eq!(names, [CONFIG, METRICS, MODEL, SUMMARY, WEIGHTS]);
+        let told = [
+            "README.md",
+            CONFIG,
+            "events.out.tfevents.0.anygrad",
+            "loss.svg",
+            METRICS,
+            "metrics.jsonl",
+            MODEL,
+            "report.html",
+            SUMMARY,
+            WEIGHTS,
+        ];
+        assert_eq!(names, told);
         let text = fs::read_to_string(run.path().join(SUMMARY)).unwrap();
         let summary: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(summary["test"]["accuracy"], 0.975);

@@ -5,19 +5,49 @@
 //!             model.json            classes, sample shape, normalisation
 //!             weights.safetensors   the weights, in PyTorch's layout
 //!             metrics.csv           a line per epoch, written as it ends
+//!             metrics.jsonl         the same as JSON
+//!             events.out.tfevents…  the same for TensorBoard
+//!             environment.json      program, command, adapter, driver, limits
+//!             report.html           the run as a page; loss.svg, confusion.svg and samples.png are its pictures
+//!             README.md             the run as a model card
 //!             summary.json          scores and circumstances; written last, so it marks a finished run
 //! ```
 //!
-//! Invariant: a file is there whole or not at all; only `metrics.csv` grows, a line at a time.
+//! Invariant: a file is there whole or not at all; only the metrics grow, a line at a time.
 
 pub mod atomic;
+mod card;
+mod compare;
+mod document;
+mod environment;
 mod folder;
+mod font;
+mod journal;
 mod load;
+mod numbers;
+mod page;
+mod pictures;
+mod predictions;
 mod records;
+mod svg;
+mod table;
+mod tensorboard;
 
+pub use compare::Comparison;
+use document::Document;
 pub use folder::RunFolder;
 pub use load::{kernels, load};
+pub use predictions::write_predictions;
 pub use records::{AdapterRecord, SampleCounts, Summary};
+pub use table::Table;
+
+/// Writes a file that is there whole or not at all.
+///
+/// # Errors
+/// Whatever the system refuses.
+pub fn write_file(path: &std::path::Path, bytes: &[u8]) -> crate::error::Result<()> {
+    atomic::write(path, bytes)
+}
 
 /// Every setting, defaults written out.
 const CONFIG: &str = "config.toml";
@@ -27,16 +57,23 @@ const MODEL: &str = "model.json";
 const WEIGHTS: &str = "weights.safetensors";
 /// A line per epoch.
 const METRICS: &str = "metrics.csv";
+/// Program, command, adapter, driver, limits.
+const ENVIRONMENT: &str = "environment.json";
 /// Scores and circumstances; the mark of a finished run.
 const SUMMARY: &str = "summary.json";
 
 /// A training that never happened, for tests of what is told of one.
 #[cfg(test)]
 pub(crate) mod fabricated {
+    use super::{Document, Table};
     use crate::config::{self, Config};
     use crate::gpu::{AdapterInfo, Limits};
+    use crate::metrics::{Classification, Predictions};
     use crate::nn::LayerSummary;
-    use crate::train::{Epoch, Metric, Model, Outcome, Scores, Start, Weights};
+    use crate::train::{
+        Classes, Epoch, Evaluation, Measured, Metric, Mistake, Model, Outcome, Scores, Start,
+        Weights,
+    };
 
     pub(crate) fn adapter() -> AdapterInfo {
         AdapterInfo {
@@ -94,6 +131,48 @@ pub(crate) mod fabricated {
         }
     }
 
+    /// Two samples, of which the second is taken for the other class.
+    fn evaluation() -> Evaluation {
+        let predictions = Predictions::new(2, vec![0.75, 0.25, 0.875, 0.125], vec![0, 1]);
+        Evaluation {
+            samples: 2,
+            scores: Scores {
+                loss: 0.0625,
+                metric: Metric::Accuracy(0.5),
+            },
+            names: vec!["0".to_owned(), "1".to_owned()],
+            measured: Measured::Classes(Box::new(Classes {
+                scores: Classification::of(&predictions, &[]),
+                predictions,
+            })),
+        }
+    }
+
+    /// A run whose test is looked at.
+    pub(super) fn with_document<T>(tell: impl FnOnce(&Document<'_>) -> T) -> T {
+        let start = start();
+        let mut outcome = outcome();
+        outcome.evaluation = Some(evaluation());
+        outcome.mistakes = vec![Mistake {
+            sample: 1,
+            label: 1,
+            guess: 0,
+            confidence: 0.875,
+            pixels: (0..64).collect(),
+        }];
+        let columns = ["epoch", "step", "train_loss", "validation_loss"];
+        let table = Table {
+            columns: columns.map(str::to_owned).to_vec(),
+            rows: vec![vec![Some(1.0), Some(41.0), Some(0.5), None]],
+        };
+        tell(&Document {
+            start: &start,
+            outcome: &outcome,
+            table,
+            config: "seed = 1\n".to_owned(),
+        })
+    }
+
     pub(crate) fn outcome() -> Outcome {
         Outcome {
             weights: Weights::default(),
@@ -110,6 +189,8 @@ pub(crate) mod fabricated {
                 loss: 0.0625,
                 metric: Metric::Accuracy(0.975),
             }),
+            evaluation: None,
+            mistakes: Vec::new(),
             steps: 820,
             startup_seconds: 0.5,
             train_seconds: 3.25,

@@ -1,5 +1,7 @@
 //! What a training tells the outside while it runs.
 
+use super::evaluate::Evaluation;
+use super::mistakes::Mistake;
 use super::tuning::Tuning;
 use crate::data::table::Encoding;
 use crate::data::{Known, Scale};
@@ -147,6 +149,10 @@ pub struct Outcome {
     pub model: Model,
     /// Over the test samples, if there are any.
     pub test: Option<Scores>,
+    /// What is measured on them.
+    pub evaluation: Option<Evaluation>,
+    /// The most confident mistakes among them.
+    pub mistakes: Vec<Mistake>,
     /// Steps done.
     pub steps: u64,
     /// Seconds from the call to the first step: reading, planning, compiling.

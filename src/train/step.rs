@@ -11,9 +11,9 @@ use crate::graph::{DType, Graph, OpRef, Shape, Storage, TensorType, Value, autog
 use crate::nn::Network;
 use crate::ops::{
     self, adam::Adam, advance, advance::Advance, batch_indices::BatchIndices,
-    confusion_matrix::ConfusionMatrix, count_correct::CountCorrect, cross_entropy::CrossEntropy,
-    gather_batch::GatherBatch, gather_batch::Normalization, mse::Mse, mul::Mul,
-    reduce_sum::ReduceSum, scale::Scale, sgd::Sgd, softmax::Softmax, state,
+    count_correct::CountCorrect, cross_entropy::CrossEntropy, gather_batch::GatherBatch,
+    gather_batch::Normalization, mse::Mse, mul::Mul, reduce_sum::ReduceSum, scale::Scale, sgd::Sgd,
+    softmax::Softmax, state,
 };
 
 /// Names of the buffers that outlive a step.
@@ -80,11 +80,6 @@ impl Pass {
     /// The name of the metrics' ring.
     pub fn metrics(&self) -> String {
         format!("{} metrics", self.name)
-    }
-
-    /// The name of the confusion matrix.
-    pub fn confusion(&self) -> String {
-        format!("{} confusion", self.name)
     }
 }
 
@@ -250,6 +245,17 @@ impl Builder<'_> {
         }
     }
 
+    /// What the network says of each row: the numbers of a regression as they are, of a classification the probabilities, which
+    /// are the outputs themselves where the network ends in a softmax.
+    fn answers(&mut self, outputs: Value) -> Value {
+        let last = self.config.layers.last().map(|layer| &layer.kind);
+        if self.data.regression || matches!(last, Some(LayerKind::Softmax)) {
+            return outputs;
+        }
+        self.graph.enter("probabilities");
+        self.graph.one(Softmax::Forward, &[outputs])
+    }
+
     /// Writes the loss, and the number of right answers or the mean squared error, to the ring, and moves the counters on.
     fn advance(&mut self, pass: &Pass, batch: &Batch, losses: Value) {
         self.graph.enter("metrics");
@@ -367,14 +373,14 @@ pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass
     builder.graph
 }
 
-/// One batch of an evaluation: loss, right answers, and the confusion matrix where it is asked for.
+/// One batch of an evaluation: loss and figure, and the tensor (batch, classes) of probabilities, or of the numbers of a
+/// regression, for a plan that keeps it.
 pub fn evaluation(
     network: &Network,
     config: &Config,
     data: &Resident,
     pass: &Pass,
-    confusion: bool,
-) -> Graph {
+) -> (Graph, Value) {
     let mut builder = Builder {
         network,
         config,
@@ -384,22 +390,9 @@ pub fn evaluation(
     };
     let batch = builder.batch(pass, None);
     let losses = builder.losses(&batch);
-    if confusion {
-        let classes = data.classes;
-        let labels = builder.labels(&batch);
-        let counts = builder
-            .graph
-            .persistent(pass.confusion(), TensorType::u32([classes, classes]));
-        builder
-            .graph
-            .apply(
-                Arc::new(ConfusionMatrix),
-                &[counts, batch.logits, labels, batch.weights],
-            )
-            .expect("counts fit");
-    }
     builder.advance(pass, &batch, losses);
-    builder.graph
+    let answers = builder.answers(batch.logits);
+    (builder.graph, answers)
 }
 
 /// All samples of the data set at once, and the tensor (samples, classes) of their probabilities, or of the numbers of a regression.
@@ -426,15 +419,6 @@ pub fn prediction(network: &Network, config: &Config, data: &Resident) -> (Graph
     let x = builder.gather(chosen[0]);
     let parameters = builder.slab(buffers::PARAMETERS);
     let logits = network.forward(&mut builder.graph, parameters, x);
-    let is_answer = data.regression
-        || matches!(
-            config.layers.last().map(|layer| &layer.kind),
-            Some(LayerKind::Softmax)
-        );
-    let answers = if is_answer {
-        logits
-    } else {
-        builder.graph.one(Softmax::Forward, &[logits])
-    };
+    let answers = builder.answers(logits);
     (builder.graph, answers)
 }

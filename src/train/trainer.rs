@@ -11,15 +11,21 @@ use super::session::{Evaluator, Session};
 use super::step::{self, Pass, buffers};
 use super::tuning::Tuner;
 use super::weights::Weights;
-use super::{Request, resident};
+use super::{Evaluation, Measured, Request, mistakes, resident};
 use crate::config::{self, Config, Loss, Optimizer};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::{Executor, Gpu, Kernels};
-use crate::graph::{Graph, Target};
+use crate::graph::{Graph, Target, Value};
 use crate::nn::Network;
 use crate::ops::state;
 use crate::plan::Plan;
+
+/// Makes a plan of a graph that keeps some tensors.
+type Planner<'a, E> = dyn FnMut(Graph, &[Value]) -> Result<Plan, E> + 'a;
+
+/// So many of the most confident mistakes are kept.
+const MISTAKES: usize = 24;
 
 /// Trains.
 ///
@@ -74,8 +80,8 @@ fn train_from(
     let gpu = Gpu::open(&request.adapter, request.trust)?;
     let mut kernels = Kernels::default();
     let mut tuner = Tuner::new(&gpu, &mut kernels, &request.tune);
-    let plans = Plans::by(&network, config, &data, &passes, &mut |graph| {
-        Plan::chosen(graph, &[], &gpu.target(), &mut |graph, node, ways| {
+    let plans = Plans::by(&network, config, &data, &passes, &mut |graph, keep| {
+        Plan::chosen(graph, keep, &gpu.target(), &mut |graph, node, ways| {
             tuner.choose(graph, node, ways)
         })
     })?;
@@ -148,7 +154,19 @@ fn train_from(
     let train_seconds = run.finish(observe)?;
     let bytes_read = session.gpu.counters.bytes_read() - before.0;
 
-    let test = test.as_mut().map(|test| test.run(&session)).transpose()?;
+    let judged = match (&mut test, plans.test_answers) {
+        (Some(test), Some(answers)) => Some(test.judge(&session, answers, model.outputs())?),
+        _ => None,
+    };
+    let part = &passes.test.part;
+    let evaluation =
+        judged.map(|(scores, answers)| Evaluation::of(dataset, part, &model, scores, answers, &[]));
+    let mistakes = match evaluation.as_ref().map(|evaluation| &evaluation.measured) {
+        Some(Measured::Classes(classes)) => {
+            mistakes::worst(dataset, part, &classes.predictions, MISTAKES)
+        }
+        _ => Vec::new(),
+    };
     let slab: Vec<f32> = session
         .memory
         .read(&session.gpu, buffers::PARAMETERS)?
@@ -159,7 +177,9 @@ fn train_from(
     Ok(Outcome {
         weights: Weights::from_slab(&network, &slab),
         model,
-        test,
+        test: evaluation.as_ref().map(|evaluation| evaluation.scores),
+        evaluation,
+        mistakes,
         steps: length.total,
         startup_seconds,
         train_seconds,
@@ -226,6 +246,8 @@ pub(super) struct Plans {
     pub(super) training: Plan,
     validation: Option<Plan>,
     test: Option<Plan>,
+    /// The tensor of the test plan that holds what the network says.
+    test_answers: Option<Value>,
 }
 
 impl Plans {
@@ -237,30 +259,37 @@ impl Plans {
         passes: &Passes,
         target: &Target,
     ) -> Self {
-        let plans = Self::by(network, config, data, passes, &mut |graph| {
-            Ok::<_, std::convert::Infallible>(Plan::for_target(graph, &[], target))
+        let plans = Self::by(network, config, data, passes, &mut |graph, keep| {
+            Ok::<_, std::convert::Infallible>(Plan::for_target(graph, keep, target))
         });
         let Ok(plans) = plans;
         plans
     }
 
-    /// The plans that `plan` makes of the graphs.
+    /// The plans that `plan` makes of the graphs; what the test says of each sample is kept.
     fn by<E>(
         network: &Network,
         config: &Config,
         data: &step::Resident,
         passes: &Passes,
-        plan: &mut dyn FnMut(Graph) -> Result<Plan, E>,
+        plan: &mut Planner<'_, E>,
     ) -> Result<Self, E> {
-        let training = plan(step::training(network, config, data, &passes.training))?;
-        let mut evaluation = |pass: &Pass| {
-            let graph = || step::evaluation(network, config, data, pass, false);
-            (!pass.part.is_empty()).then(|| plan(graph())).transpose()
+        let training = plan(step::training(network, config, data, &passes.training), &[])?;
+        let mut evaluation = |pass: &Pass, keeps_answers: bool| {
+            if pass.part.is_empty() {
+                return Ok(None);
+            }
+            let (graph, answers) = step::evaluation(network, config, data, pass);
+            let keep = if keeps_answers { &[answers][..] } else { &[] };
+            Ok(Some((plan(graph, keep)?, answers)))
         };
+        let validation = evaluation(&passes.validation, false)?;
+        let (test, test_answers) = evaluation(&passes.test, true)?.unzip();
         Ok(Self {
             training,
-            validation: evaluation(&passes.validation)?,
-            test: evaluation(&passes.test)?,
+            validation: validation.map(|(plan, _)| plan),
+            test,
+            test_answers,
         })
     }
 

@@ -236,6 +236,10 @@ impl Session<'_> {
         self.out.end_bar();
         // Made only now, so that a mistake in configuration or data leaves no folder behind.
         let folder = RunFolder::create(self.parent, &start.name, self.config)?;
+        let command: Vec<String> = std::env::args_os()
+            .map(|argument| argument.to_string_lossy().into_owned())
+            .collect();
+        folder.environment(start, &command)?;
         let path = folder.path().to_owned();
         self.run = Some(Run {
             start: start.clone(),

@@ -8,7 +8,7 @@ mod overrides;
 mod reading;
 
 /// A small file that is right.
-const SMALL: &str = "\
+pub(super) const SMALL: &str = "\
 [data]
 source = \"digits\"
 [optimizer]
@@ -21,13 +21,13 @@ out_features = 10
 ";
 
 /// A file with every key that goes together, for each optimizer.
-const FULL: [&str; 3] = [
+pub(super) const FULL: [&str; 3] = [
     "kind = \"sgd\"\nlearning_rate = 0.1\nmomentum = 0.9\nnesterov = true\nweight_decay = 1e-4",
     "kind = \"adam\"\nlearning_rate = 0.1\nbeta1 = 0.8\nbeta2 = 0.9\nepsilon = 1e-7\nweight_decay = 0.1",
     "kind = \"adamw\"\nlearning_rate = 0.1\nbeta1 = 0.8\nbeta2 = 0.9\nepsilon = 1e-7\nweight_decay = 0.1",
 ];
 
-fn full(optimizer: &str) -> String {
+pub(super) fn full(optimizer: &str) -> String {
     format!(
         "name = \"all keys\"
 seed = 7
