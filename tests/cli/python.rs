@@ -12,10 +12,7 @@ fn python(package: &str, script: &str, run: &Path) -> Option<String> {
         .args(["-c", &format!("import {package}")])
         .output();
     if !has.is_ok_and(|output| output.status.success()) {
-        #[expect(clippy::print_stderr, reason = "a skipped test is said aloud")]
-        {
-            eprintln!("skipped: {interpreter} has no package {package}");
-        }
+        common::say(&format!("SKIPPED, {interpreter} has no package {package}"));
         return None;
     }
     let output = Command::new(&interpreter)
