@@ -5,11 +5,14 @@
 //   v = BETA2 · v + (1 - BETA2) · g²
 //   p = p - learning rate / (1 - BETA1^t) · m / (√v / √(1 - BETA2^t) + EPSILON)
 //
+// with the learning rate and the weight decay of each tensor's group.
+//
 // Differences from 1 come as constants of their own: taken from rounded betas they would lose half their digits. One invocation
 // per vec4 of the slabs of COUNT floats. The elements of the last vec4 beyond COUNT become zeros.
 #import flat
 #import tail
 #import state
+#import groups
 
 const COUNT: u32 = 64u;
 const BETA1: f32 = 0.9;
@@ -28,8 +31,9 @@ const COUNT4: u32 = (COUNT + 3u) / 4u;
 @group(0) @binding(1) var<storage, read> gradients: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> m: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> v: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> schedule: array<f32>;
-@group(0) @binding(5) var<storage, read> counters: array<u32>;
+@group(0) @binding(4) var<storage, read> groups: array<vec2<f32>>;
+@group(0) @binding(5) var<storage, read> schedule: array<f32>;
+@group(0) @binding(6) var<storage, read> counters: array<u32>;
 
 // 1 - exp(x) for x <= 0, all digits right near 0: the Taylor series up to x^8 / 8!, whose next term is below 2^-26 of the sum.
 fn one_minus_exp(x: f32) -> f32 {
@@ -54,7 +58,12 @@ fn forward(@builtin(global_invocation_id) global_id: vec3<u32>) {
     if (i >= COUNT4) {
         return;
     }
-    let learning_rate = schedule[LEARNING_RATE];
+    let group = groups[i / GROUP4];
+    if (group.x == 0.0) {
+        return;
+    }
+    let learning_rate = schedule[LEARNING_RATE] * group.x;
+    let decay = WEIGHT_DECAY * group.y;
     let t = f32(counters[STEP]) + 1.0;
     let step_size = learning_rate / one_minus_exp(t * LOG_BETA1);
     let root_correction = sqrt(one_minus_exp(t * LOG_BETA2));
@@ -62,9 +71,9 @@ fn forward(@builtin(global_invocation_id) global_id: vec3<u32>) {
     var p = parameters[i];
     var g = gradients[i];
     if (DECOUPLED) {
-        p -= learning_rate * WEIGHT_DECAY * p;
+        p -= learning_rate * decay * p;
     } else {
-        g += WEIGHT_DECAY * p;
+        g += decay * p;
     }
     let m_new = BETA1 * m[i] + ONE_MINUS_BETA1 * g;
     let v_new = BETA2 * v[i] + ONE_MINUS_BETA2 * g * g;

@@ -18,6 +18,8 @@ const COUNT4: u32 = (COUNT + 3u) / 4u;
 
 @group(0) @binding(1) var<storage, read> bias4: array<vec4<f32>>;
 
+#epilogue
+
 // Any C: a vec4 may reach into the next rows. The elements of the last vec4 beyond COUNT are written as zeros.
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(global_invocation_id) global_id: vec3<u32>) {
@@ -36,5 +38,5 @@ fn forward_vec4(@builtin(global_invocation_id) global_id: vec3<u32>) {
     if (i >= ROWS * C4) {
         return;
     }
-    y[i] = x[i] + bias4[i % C4];
+    y[i] = epilogue(x[i] + bias4[i % C4], i, columns(i % C4));
 }

@@ -1,6 +1,7 @@
 // advance: the end of a step. One invocation.
 //
-//   ring[STEP % RING] = (loss, correct, real samples in this batch, 1 if the loss is not finite, else 0)
+//   ring[STEP % RING] = (loss, correct, real samples in this batch, 1 if the loss is not finite, else 0,
+//                        learning rate, norm of the gradient, 0, 0)
 //   STEP = STEP + 1;  POSITION = POSITION + BATCH, and at the end of the COUNT samples 0, with EPOCH = EPOCH + 1
 #import flat
 #import state
@@ -13,6 +14,7 @@ const RING: u32 = 64u;
 @group(0) @binding(1) var<storage, read_write> ring: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> loss: array<f32>;
 @group(0) @binding(3) var<storage, read> correct: array<f32>;
+@group(0) @binding(4) var<storage, read> schedule: array<f32>;
 
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(global_invocation_id) global_id: vec3<u32>) {
@@ -24,7 +26,9 @@ fn forward(@builtin(global_invocation_id) global_id: vec3<u32>) {
     let real = min(BATCH, COUNT - position);
     // WGSL may assume that floats are finite; bits are bits.
     let finite = (bitcast<u32>(loss[0]) & 0x7f800000u) != 0x7f800000u;
-    ring[step % RING] = vec4<f32>(loss[0], correct[0], f32(real), select(1.0, 0.0, finite));
+    let entry = 2u * (step % RING);
+    ring[entry] = vec4<f32>(loss[0], correct[0], f32(real), select(1.0, 0.0, finite));
+    ring[entry + 1u] = vec4<f32>(schedule[LEARNING_RATE], schedule[GRADIENT_NORM], 0.0, 0.0);
 
     counters[STEP] = step + 1u;
     if (position + BATCH < COUNT) {

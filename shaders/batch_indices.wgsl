@@ -1,8 +1,8 @@
-// batch_indices: the samples of the next batch, from where the training is.
+// batch_indices: the samples of some rows of the next batch, FIRST to FIRST + ROWS, from where the training is.
 //
 // Row r is sample p = POSITION + r of the epoch over samples BEGIN..BEGIN + COUNT. If p < COUNT:
 //   indices[r] = BEGIN + (SHUFFLE ? permuted(p) : p), weights[r] = 1 / (real samples in this batch)
-// and else BEGIN, weighing 0. One invocation per row.
+// and else, or where r >= BATCH, BEGIN, weighing 0. One invocation per row.
 #import flat
 #import state
 #import philox
@@ -10,6 +10,8 @@
 const BEGIN: u32 = 0u;
 const COUNT: u32 = 64u;
 const BATCH: u32 = 16u;
+const FIRST: u32 = 0u;
+const ROWS: u32 = 16u;
 const SHUFFLE: bool = false;
 const SEED_LOW: u32 = 0u;
 const SEED_HIGH: u32 = 0u;
@@ -20,10 +22,11 @@ const SEED_HIGH: u32 = 0u;
 
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(global_invocation_id) global_id: vec3<u32>) {
-    let row = flat_id(global_id);
-    if (row >= BATCH) {
+    let i = flat_id(global_id);
+    if (i >= ROWS) {
         return;
     }
+    let row = FIRST + i;
     let position = min(counters[POSITION], COUNT);
     let real = min(BATCH, COUNT - position);
     var index = BEGIN;
@@ -36,6 +39,6 @@ fn forward(@builtin(global_invocation_id) global_id: vec3<u32>) {
         index = BEGIN + p;
         weight = 1.0 / f32(real);
     }
-    indices[row] = index;
-    weights[row] = weight;
+    indices[i] = index;
+    weights[i] = weight;
 }

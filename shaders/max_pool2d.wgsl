@@ -184,3 +184,33 @@ fn backward_vec4(@builtin(global_invocation_id) global_id: vec3<u32>) {
     }
     dx4[id] = epilogue(sum, id, columns(c4));
 }
+
+// Windows that do not overlap, without padding or dilation, C a multiple of 4: one invocation per vec4 of a window, which writes
+// all pixels up to the next window, and those beyond the last window.
+const ACROSS: u32 = (W + SW - 1u) / SW;
+const DOWN: u32 = (H + SH - 1u) / SH;
+
+@compute @workgroup_size(WORKGROUP)
+fn backward_apart_vec4(@builtin(global_invocation_id) global_id: vec3<u32>) {
+    let id = flat_id(global_id);
+    if (id >= N * DOWN * ACROSS * C4) {
+        return;
+    }
+    let c4 = id % C4;
+    let ow = id / C4 % ACROSS;
+    let oh = id / (C4 * ACROSS) % DOWN;
+    let n = id / (C4 * ACROSS * DOWN);
+    let out = ((n * OH + min(oh, OH - 1u)) * OW + min(ow, OW - 1u)) * C4 + c4;
+    let dyv = dy4[out];
+    let winner = select(vec4<u32>(NO_TAP), winners4[out], oh < OH && ow < OW);
+    let of_column = columns(c4);
+    for (var i = 0u; i < SH; i++) {
+        for (var j = 0u; j < SW; j++) {
+            if (oh * SH + i < H && ow * SW + j < W) {
+                let at = ((n * H + oh * SH + i) * W + ow * SW + j) * C4 + c4;
+                let wins = (winner == vec4<u32>(i * KW + j)) & vec4<bool>(i < KH && j < KW);
+                dx4[at] = epilogue(select(vec4<f32>(0.0), dyv, wins), at, of_column);
+            }
+        }
+    }
+}

@@ -1,50 +1,10 @@
-// mse: loss[r] = weights[r] / C · Σ_c (prediction[r, c] − target[r, c])² for prediction and target (ROWS, C);
-// dprediction[r, c] = dloss[r] · weights[r] · 2 / C · (prediction[r, c] − target[r, c]).
-//
-// Forward: one invocation per row. Backward: one per element. Rows of weight 0 are not looked at: they are padding.
-#import flat
+// mse: the squared error, d² with the slope 2 d, for the difference d of prediction and target.
+#import regression
 
-const ROWS: u32 = 1u;
-const C: u32 = 4u;
-
-@group(0) @binding(0) var<storage, read> prediction: array<f32>;
-@group(0) @binding(1) var<storage, read> expected: array<f32>;
-@group(0) @binding(2) var<storage, read> weights: array<f32>;
-@group(0) @binding(3) var<storage, read_write> loss: array<f32>;
-
-@compute @workgroup_size(WORKGROUP)
-fn forward(@builtin(global_invocation_id) global_id: vec3<u32>) {
-    let row = flat_id(global_id);
-    if (row >= ROWS) {
-        return;
-    }
-    let weight = weights[row];
-    if (weight == 0.0) {
-        loss[row] = 0.0;
-        return;
-    }
-    var sum = 0.0;
-    for (var i = row * C; i < (row + 1u) * C; i++) {
-        let difference = prediction[i] - expected[i];
-        sum += difference * difference;
-    }
-    loss[row] = weight * (sum / f32(C));
+fn off(p: f32, t: f32) -> f32 {
+    return (p - t) * (p - t);
 }
 
-@group(0) @binding(3) var<storage, read> dloss: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dprediction: array<f32>;
-
-@compute @workgroup_size(WORKGROUP)
-fn backward_prediction(@builtin(global_invocation_id) global_id: vec3<u32>) {
-    let id = flat_id(global_id);
-    if (id >= ROWS * C) {
-        return;
-    }
-    let row = id / C;
-    let weight = weights[row];
-    if (weight == 0.0) {
-        dprediction[id] = 0.0;
-        return;
-    }
-    dprediction[id] = dloss[row] * weight * (2.0 / f32(C)) * (prediction[id] - expected[id]);
+fn slope(p: f32, t: f32) -> f32 {
+    return 2.0 * (p - t);
 }

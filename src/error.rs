@@ -24,6 +24,8 @@ pub enum Class {
     Device,
     /// A file could not be read or written.
     Storage,
+    /// A signal of this number ended the work, and what there was of it is kept.
+    Stopped(u8),
 }
 
 impl Class {
@@ -35,6 +37,8 @@ impl Class {
             Self::Data => 3,
             Self::Device => 4,
             Self::Storage => 5,
+            // As shells have it.
+            Self::Stopped(signal) => 128u8.saturating_add(signal),
         }
     }
 }

@@ -12,10 +12,11 @@ mod failures;
 mod mistakes;
 mod python;
 mod readme;
+mod resume;
 mod runs;
 mod sources;
 
-const VERBS: [&str; 12] = [
+const VERBS: [&str; 13] = [
     "train",
     "eval",
     "predict",
@@ -23,6 +24,7 @@ const VERBS: [&str; 12] = [
     "init",
     "inspect",
     "data",
+    "lr-find",
     "devices",
     "verify",
     "schema",

@@ -76,6 +76,7 @@ impl Golden {
     fn train(&self, overrides: &[&str]) -> (Outcome, Vec<f32>) {
         let choice = std::env::var("ANYGRAD_ADAPTER").unwrap_or_default();
         let request = Request {
+            control: anygrad::train::Control::default(),
             config: self.config(overrides),
             data: self.data.clone(),
             fold: None,

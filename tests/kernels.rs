@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anygrad::check::{OnGpu, prove_all};
 use anygrad::gpu::{Executor, Gpu, Kernels, Memory, Trust};
 use anygrad::graph::{Fused, Graph, Lowering, Op, TensorType, Window};
-use anygrad::ops::advance::Advance;
+use anygrad::ops::advance::{Advance, ENTRY};
 use anygrad::ops::conv2d::Conv2d;
 use anygrad::ops::matmul::Matmul;
 use anygrad::ops::max_pool2d::MaxPool2d;
@@ -214,9 +214,10 @@ fn advance_marks_a_loss_that_is_not_finite() {
     ] {
         let inputs = [
             (state::counters(), vec![0; state::COUNTERS]),
-            (TensorType::f32([1, 4]), bits(&[9.0; 4])),
+            (TensorType::f32([1, ENTRY]), bits(&[9.0; ENTRY])),
             (TensorType::f32([1]), bits(&[loss])),
             (TensorType::f32([1]), bits(&[3.0])),
+            (state::schedule(), bits(&[0.5; state::SCHEDULE])),
         ];
         for outputs in outputs(&gpu, Advance { count: 8, batch: 4 }, &inputs) {
             assert_eq!(f32::from_bits(outputs[1][3]), mark, "{loss}");

@@ -6,6 +6,10 @@ mod common;
 
 // The program as its users meet it: streams, exit codes, help.
 mod cli;
+// Early stopping, best epoch, time, numbers that are none.
+mod control;
+// What plans do to graphs, over random ones.
+mod fusion;
 // Whole trainings against PyTorch.
 mod golden;
 // Every op's gradient against finite differences, every comparison against sabotage.
@@ -14,6 +18,12 @@ mod gradients;
 mod kernels;
 // Who may use whom, and what stays out of where.
 mod layering;
+// A hundred steps of every optimiser against PyTorch.
+mod optimizers;
+// A training that was stopped and goes on.
+mod resume;
+// The learning rate of every step against PyTorch.
+mod schedules;
 // Shaders, ops and references belong together, file by file and tensor by tensor.
 mod shaders;
 // Whole trainings: against the references, against themselves, and what they cost the host.

@@ -7,13 +7,16 @@ use anygrad::error::Class;
 use anygrad::gpu::{Choice, Trust};
 use anygrad::graph::{Array, DType, Graph, Storage, TensorType, Value};
 use anygrad::nn::Network;
-use anygrad::ops::{gather_batch::Normalization, state};
+use anygrad::ops::{advance, gather_batch::Normalization};
 use anygrad::plan::Plan;
 use anygrad::rng::{Sequence, Stream};
+use anygrad::train::schedule;
 use anygrad::train::step::{self, Pass, Resident, buffers};
-use anygrad::train::{Event, Outcome, Request, Tune, Weights, train, train_on};
+use anygrad::train::{Control, Event, Outcome, Request, Tune, Weights, train, train_on};
 
 use crate::common;
+
+mod optimization;
 
 /// Every kind of layer, on small images of three channels whose extents divide nothing.
 const LAYERS: &str = r#"
@@ -53,7 +56,7 @@ out_features = 4
 "#;
 
 /// The small network under an optimiser and a loss, with batches that do not divide the data.
-fn small(optimizer: &str, train: &str, last: &str) -> Config {
+pub(crate) fn small(optimizer: &str, train: &str, last: &str) -> Config {
     let text = format!(
         "seed = 7\n[data]\nsource = \"digits\"\ndivide_by = 255\nmean = [0.4, 0.5, 0.6]\nstd = 0.3\n\
          [train]\nbatch = 5\nsteps = 12\n{train}\n[optimizer]\n{optimizer}\n{LAYERS}{last}"
@@ -62,7 +65,7 @@ fn small(optimizer: &str, train: &str, last: &str) -> Config {
 }
 
 /// Random pixels and labels: 23 training, 7 validation, 11 test samples.
-fn random_dataset() -> Dataset {
+pub(crate) fn random_dataset() -> Dataset {
     let mut sequence = Sequence::new(3, Stream::Test, 0);
     let mut below = |n| sequence.below(n);
     let bytes = (0..41 * 9 * 7 * 3)
@@ -86,7 +89,7 @@ fn random_dataset() -> Dataset {
     }
 }
 
-fn request(config: Config, trust: Trust) -> Request {
+pub(crate) fn request(config: Config, trust: Trust) -> Request {
     let choice = std::env::var("ANYGRAD_ADAPTER").unwrap_or_default();
     let adapter = Choice::from(choice.as_str());
     Request {
@@ -97,6 +100,7 @@ fn request(config: Config, trust: Trust) -> Request {
         adapter,
         trust,
         tune: Tune::Off,
+        control: Control::default(),
     }
 }
 
@@ -170,7 +174,11 @@ fn interpreted(config: &Config, dataset: &Dataset, steps: usize) -> (Vec<f64>, V
             .map(|&label| f64::from(label))
             .collect(),
     );
-    set(buffers::ONES, vec![1.0; config.train.batch]);
+    set(buffers::ONES, vec![1.0; config.train.rows()]);
+    set(
+        buffers::GROUPS,
+        network.groups().into_iter().map(f64::from).collect(),
+    );
     let classes = dataset.targets.outputs();
     set(
         buffers::IDENTITY,
@@ -178,24 +186,22 @@ fn interpreted(config: &Config, dataset: &Dataset, steps: usize) -> (Vec<f64>, V
             .map(|i| f64::from(i % (classes + 1) == 0))
             .collect(),
     );
-    let mut schedule = vec![0.0; state::SCHEDULE];
-    schedule[state::LEARNING_RATE] = match &config.optimizer {
-        config::Optimizer::Sgd(sgd) => sgd.learning_rate,
-        config::Optimizer::Adam(adam) | config::Optimizer::AdamW(adam) => adam.learning_rate,
-    };
-    set(buffers::SCHEDULE, schedule);
+    let schedule = schedule::initial(config).map(f64::from);
+    set(buffers::SCHEDULE, schedule.to_vec());
     let metrics = persistent(&graph, &pass.metrics()).unwrap();
     let losses = (0..steps)
         .map(|step| {
             interpreter.step();
-            interpreter.get(metrics).data[step * 4]
+            interpreter.get(metrics).data[step * advance::ENTRY]
         })
         .collect();
+    let slab = match config.average {
+        None => buffers::PARAMETERS,
+        Some(_) => buffers::AVERAGED,
+    };
     (
         losses,
-        interpreter
-            .get(persistent(&graph, buffers::PARAMETERS).unwrap())
-            .data,
+        interpreter.get(persistent(&graph, slab).unwrap()).data,
     )
 }
 

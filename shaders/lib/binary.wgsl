@@ -8,6 +8,8 @@
 const COUNT: u32 = 64u;
 const COUNT4: u32 = (COUNT + 3u) / 4u;
 
+#epilogue
+
 @group(0) @binding(0) var<storage, read> a: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read> b: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
@@ -18,5 +20,5 @@ fn forward(@builtin(global_invocation_id) global_id: vec3<u32>) {
     if (i >= COUNT4) {
         return;
     }
-    y[i] = without_tail(f(a[i], b[i]), i, COUNT);
+    y[i] = without_tail(epilogue(f(a[i], b[i]), i, columns(0u)), i, COUNT);
 }

@@ -7,3 +7,5 @@ const POSITION: u32 = 2u;
 
 // schedule: F32 [4]. The other words are reserved and 0.
 const LEARNING_RATE: u32 = 0u;
+const BASE: u32 = 1u;
+const GRADIENT_NORM: u32 = 2u;

@@ -9,6 +9,8 @@
 const COUNT: u32 = 64u;
 const COUNT4: u32 = (COUNT + 3u) / 4u;
 
+#epilogue
+
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read_write> y: array<vec4<f32>>;
 
@@ -18,7 +20,7 @@ fn forward(@builtin(global_invocation_id) global_id: vec3<u32>) {
     if (i >= COUNT4) {
         return;
     }
-    y[i] = without_tail(f(x[i]), i, COUNT);
+    y[i] = without_tail(epilogue(f(x[i]), i, columns(0u)), i, COUNT);
 }
 
 @group(0) @binding(0) var<storage, read> y_saved: array<vec4<f32>>;
@@ -31,5 +33,5 @@ fn backward(@builtin(global_invocation_id) global_id: vec3<u32>) {
     if (i >= COUNT4) {
         return;
     }
-    dx[i] = without_tail(df(y_saved[i]) * dy[i], i, COUNT);
+    dx[i] = without_tail(epilogue(df(y_saved[i]) * dy[i], i, columns(0u)), i, COUNT);
 }

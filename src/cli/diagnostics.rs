@@ -17,6 +17,10 @@ pub(super) fn show(error: &Error, out: &Out) -> u8 {
     }
     match error {
         Error::Source(errors) => show_source(errors, out),
+        Error::Plain { .. } if matches!(error.class(), Class::Stopped(_)) => {
+            out.hint("anygrad:", &lines(&error.to_string()));
+            out.hint("go on with:", &lines(error.help()));
+        }
         Error::Plain { .. } | Error::Io { .. } => {
             out.error(&lines(&error.to_string()), &lines(error.help()));
         }
@@ -143,6 +147,7 @@ impl Object {
                 Class::Data => "data",
                 Class::Device => "device",
                 Class::Storage => "storage",
+                Class::Stopped(_) => "stopped",
             },
             code: error.class().exit_code(),
             message,

@@ -10,7 +10,7 @@ use super::output::Out;
 use super::train;
 use crate::error::Result;
 use crate::plan::{Access, Kernel, Plan};
-use crate::train::{Inspection, Request, Tune, inspect};
+use crate::train::{Control, Inspection, Request, Tune, inspect};
 
 /// Show the layers of a network, its memory and its kernels, without training
 #[derive(Debug, clap::Args)]
@@ -48,6 +48,7 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
         }
     });
     let request = Request {
+        control: Control::default(),
         config: train::network(config.as_deref(), &options.sets)?,
         data: options.data.clone(),
         fold: None,
@@ -206,6 +207,7 @@ struct Object<'a> {
     sample_shape: [usize; 3],
     classes: usize,
     batch: usize,
+    micro_batch: usize,
     layers: Vec<Layer<'a>>,
     parameters: usize,
     planned_bytes: usize,
@@ -280,6 +282,7 @@ impl<'a> Object<'a> {
             sample_shape: inspection.sample_shape,
             classes: inspection.classes,
             batch: inspection.batch,
+            micro_batch: inspection.micro_batch,
             layers: layers.collect(),
             parameters: inspection.parameters,
             planned_bytes: inspection.planned_bytes,

@@ -23,9 +23,11 @@ mod eval;
 mod format;
 mod init;
 mod inspect;
+mod lr_find;
 mod output;
 mod predict;
 mod schema;
+mod signals;
 mod train;
 mod verify;
 
@@ -50,7 +52,7 @@ Exit codes:
   0  done                      4  no adapter, or trouble with it
   1  a check is not met        5  a file cannot be read or written
   2  usage or configuration    70 a bug of anygrad
-  3  data or a model refused";
+  3  data or a model refused   130, 143  stopped by a signal, to be resumed";
 
 /// Train neural networks on any GPU: one binary, one TOML file, no CUDA, no Python
 #[derive(Debug, Parser)]
@@ -123,6 +125,7 @@ enum Verb {
     Init(init::Options),
     Inspect(inspect::Options),
     Data(data::Options),
+    LrFind(lr_find::Options),
     Devices(devices::Options),
     Verify(verify::Options),
     Schema(schema::Options),
@@ -160,6 +163,7 @@ fn work(verb: &Verb, out: &Out) -> Result<()> {
         Verb::Init(options) => init::run(options, out),
         Verb::Inspect(options) => inspect::run(options, out),
         Verb::Data(options) => data::run(options, out),
+        Verb::LrFind(options) => lr_find::run(options, out),
         Verb::Devices(options) => devices::run(options, out),
         Verb::Verify(options) => verify::run(options, out),
         Verb::Schema(options) => schema::run(options, out),
@@ -183,7 +187,9 @@ fn parse(args: &[OsString], color: ColorMode) -> Result<Cli, clap::Error> {
 
 /// Who writes `train --epochs 3` means a key of the configuration.
 fn with_key_meant(mut error: clap::Error, args: &[OsString]) -> clap::Error {
-    let is_train = args.iter().any(|arg| arg == "train" || arg == "inspect");
+    let is_train = args
+        .iter()
+        .any(|arg| arg == "train" || arg == "inspect" || arg == "lr-find");
     let has_better = error.get(ContextKind::SuggestedArg).is_some();
     if error.kind() != ErrorKind::UnknownArgument || !is_train || has_better {
         return error;

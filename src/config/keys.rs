@@ -1,7 +1,12 @@
 //! The grammar as data: every key with what it takes, its default and its meaning. The reader checks against these tables and
 //! a description of the format for editors can be made from them.
 
-use super::{Activation, Categories, DataSource, Initializer, Missing, Normalize, Split, Task};
+use super::control::OnNanWord;
+use super::schedule::{Anneal, MAX_MILESTONES, Unit};
+use super::{
+    Activation, Categories, DataSource, Initializer, MAX_PARTS, Missing, Monitored, Normalize,
+    Split, Task,
+};
 
 /// A key of a table.
 #[derive(Debug)]
@@ -25,8 +30,12 @@ pub enum Takes {
     Bool,
     /// A whole number from the first to the second.
     Int(u64, u64),
+    /// The same, or this word.
+    IntOrWord(u64, u64, &'static str),
     /// The same, or two of them: `[height, width]`.
     Size(u64, u64),
+    /// A list of whole numbers from the first to the second, at most as many as the third says.
+    Ints(u64, u64, usize),
     /// A number.
     Float(&'static Bounds),
     /// A number or a list of numbers, one per channel.
@@ -170,16 +179,24 @@ impl Choice for Initializer {
     ];
 }
 
-/// The two losses, by name only.
+/// The losses, by name only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LossWord {
     CrossEntropy,
+    BinaryCrossEntropy,
     Mse,
+    Mae,
+    Huber,
 }
 
 impl Choice for LossWord {
-    const ALL: &'static [(&'static str, Self)] =
-        &[("cross_entropy", Self::CrossEntropy), ("mse", Self::Mse)];
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("cross_entropy", Self::CrossEntropy),
+        ("binary_cross_entropy", Self::BinaryCrossEntropy),
+        ("mse", Self::Mse),
+        ("mae", Self::Mae),
+        ("huber", Self::Huber),
+    ];
 }
 
 // Bounds are those of f32, in which the GPU computes: what would round to 0, to 1 or to infinity there is refused here.
@@ -197,6 +214,16 @@ static NOT_NEGATIVE: Bounds = Bounds {
     min: 0.0,
     max: f32::MAX as f64,
     words: "a number of at least 0",
+};
+static AT_LEAST_ONE: Bounds = Bounds {
+    min: 1.0,
+    max: 1e18,
+    words: "a number of at least 1",
+};
+static BELOW_ONE_NOT_ZERO: Bounds = Bounds {
+    min: 1e-6,
+    max: 1.0,
+    words: "a number above 0 and at most 1",
 };
 static BELOW_ONE: Bounds = Bounds {
     min: 0.0,
@@ -233,6 +260,11 @@ pub static TOP: &[Key] = &[
     key("data", Takes::Table, Required, "what is learned from"),
     key("train", Takes::Table, Rule("all its defaults"), "how long and on what loss"),
     key("optimizer", Takes::Table, Required, "how the weights move"),
+    key("param", Takes::Tables, Rule("all weights alike"), "weights that are trained differently, by their names"),
+    key("average", Takes::Table, Rule("no average"), "weights averaged over steps or epochs: these are validated, tested and saved"),
+    key("schedule", Takes::Table, Rule("a constant learning rate"), "how the learning rate moves"),
+    key("checkpoint", Takes::Table, Rule("all its defaults"), "when the state of the training is written down"),
+    key("early_stopping", Takes::Table, Rule("the training runs to its end"), "ends a training that no longer gets better"),
     key("layer", Takes::Tables, Required, "the network, layer by layer"),
 ];
 
@@ -294,11 +326,34 @@ pub static DATA_OF: &[(&[DataSource], &[&str])] = &[
 #[rustfmt::skip]
 pub static TRAIN: &[Key] = &[
     key("batch", Takes::Int(1, 65536), Int(32), "samples per step"),
+    key("accumulate", Takes::Int(1, MAX_PARTS as u64), Int(1), "batches whose gradients are added up for one step, as if they were one"),
+    key("micro_batch", Takes::IntOrWord(1, 65536, "auto"), Rule("the whole batch"), "samples computed at a time, to save memory; auto: as many as fit the adapter"),
     key("epochs", Takes::Int(1, u32::MAX as u64), Rule("1, unless steps is given"), "passes over the training samples"),
-    key("steps", Takes::Int(1, u32::MAX as u64), Rule("as epochs says"), "batches to train on, in place of epochs"),
+    key("steps", Takes::Int(1, u32::MAX as u64), Rule("as epochs says"), "updates of the weights, in place of epochs"),
     key("shuffle", Takes::Bool, Bool(true), "a new order of the samples every epoch"),
-    key("loss", Takes::Choice(words::<LossWord>), Word("cross_entropy"), "what is made small; cross_entropy applies softmax itself"),
+    key("loss", Takes::Choice(words::<LossWord>), Word("cross_entropy"), "what is made small; cross_entropy applies softmax itself, binary_cross_entropy sigmoid"),
     key("label_smoothing", Takes::Float(&BELOW_ONE), Float(0.0), "share of each target spread over all classes, for cross_entropy"),
+    key("huber_delta", Takes::Float(&POSITIVE), Float(1.0), "difference beyond which huber is a straight line"),
+];
+
+/// `[checkpoint]`.
+#[rustfmt::skip]
+pub static CHECKPOINT: &[Key] = &[
+    key("every", Takes::Text, Word("10m"), "how often: a number of steps, epochs, s, m or h, or never"),
+    key("keep", Takes::Int(1, 1_000_000), Int(2), "so many of the newest stay"),
+    key("best", Takes::Choice(words::<Option<Monitored>>), Rule("what early stopping monitors, else none"), "the best epoch by this metric stays, too"),
+    key("on_nan", Takes::Choice(words::<OnNanWord>), Word("stop"), "after a loss that is not a number: stop, or go back to a checkpoint"),
+    key("rollback_factor", Takes::Float(&BELOW_ONE_NOT_ZERO), Float(0.5), "the learning rate is multiplied by this when going back"),
+    key("rollbacks", Takes::Int(1, 1000), Int(3), "going back so often at most"),
+];
+
+/// `[early_stopping]`.
+#[rustfmt::skip]
+pub static EARLY_STOPPING: &[Key] = &[
+    key("monitor", Takes::Choice(words::<Monitored>), Word("validation_loss"), "what is watched from epoch to epoch"),
+    key("patience", Takes::Int(1, u32::MAX as u64), Int(5), "epochs without an improvement after which the training ends"),
+    key("min_delta", Takes::Float(&NOT_NEGATIVE), Float(0.0), "a smaller change is no improvement"),
+    key("restore_best", Takes::Bool, Bool(true), "the result is the best epoch, not the last"),
 ];
 
 #[rustfmt::skip]
@@ -316,6 +371,8 @@ const BETA1: Key = key("beta1", Takes::Float(&BELOW_ONE), Float(0.9), "memory of
 #[rustfmt::skip]
 const BETA2: Key = key("beta2", Takes::Float(&BELOW_ONE), Float(0.999), "memory of the mean of squared gradients");
 #[rustfmt::skip]
+const MOMENTUM: Key = key("momentum", Takes::Float(&BELOW_ONE), Float(0.0), "share of the last step that is kept");
+#[rustfmt::skip]
 const EPSILON: Key = key("epsilon", Takes::Float(&POSITIVE), Float(1e-8), "added to the root of the second moment");
 
 fn optimizer_kinds() -> Vec<&'static str> {
@@ -331,16 +388,125 @@ fn layer_kinds() -> Vec<&'static str> {
 pub static OPTIMIZER: Family = Family {
     common: &[
         key("kind", Takes::Choice(optimizer_kinds), Required, "which optimizer"),
+        key("clip_norm", Takes::Float(&POSITIVE), Rule("no clipping"), "all gradients together are made at most this long"),
+        key("clip_value", Takes::Float(&POSITIVE), Rule("no clipping"), "each gradient is made at most this large"),
     ],
     variants: &[
         Variant { kind: "sgd", keys: &[
             learning_rate(0.01),
-            key("momentum", Takes::Float(&BELOW_ONE), Float(0.0), "share of the last step that is kept"),
+            MOMENTUM,
             key("nesterov", Takes::Bool, Bool(false), "look ahead along the momentum"),
             weight_decay(0.0),
         ] },
         Variant { kind: "adam", keys: &[learning_rate(0.001), BETA1, BETA2, EPSILON, weight_decay(0.0)] },
         Variant { kind: "adamw", keys: &[learning_rate(0.001), BETA1, BETA2, EPSILON, weight_decay(0.01)] },
+        Variant { kind: "rmsprop", keys: &[
+            learning_rate(0.01),
+            key("alpha", Takes::Float(&BELOW_ONE), Float(0.99), "memory of the mean of squared gradients"),
+            EPSILON,
+            MOMENTUM,
+            key("centered", Takes::Bool, Bool(false), "divide by the standard deviation of the gradients"),
+            weight_decay(0.0),
+        ] },
+        Variant { kind: "lion", keys: &[
+            learning_rate(1e-4),
+            key("beta1", Takes::Float(&BELOW_ONE), Float(0.9), "share of the momentum in the direction"),
+            key("beta2", Takes::Float(&BELOW_ONE), Float(0.99), "memory of the momentum"),
+            weight_decay(0.0),
+        ] },
+    ],
+};
+
+/// `[[param]]`.
+#[rustfmt::skip]
+pub static PARAM: &[Key] = &[
+    key("match", Takes::Text, Required, "names of weights or layers; * stands for any characters, ? for one"),
+    key("lr_scale", Takes::Float(&POSITIVE), Float(1.0), "their learning rate is multiplied by this"),
+    key("decay_scale", Takes::Float(&NOT_NEGATIVE), Float(1.0), "their weight decay is multiplied by this"),
+    key("freeze", Takes::Bool, Bool(false), "they stay as they are"),
+];
+
+fn average_kinds() -> Vec<&'static str> {
+    AVERAGE.variants.iter().map(|v| v.kind).collect()
+}
+
+/// `[average]`.
+#[rustfmt::skip]
+pub static AVERAGE: Family = Family {
+    common: &[key("kind", Takes::Choice(average_kinds), Required, "how the weights are averaged: ema, step by step; swa, over epochs")],
+    variants: &[
+        Variant { kind: "ema", keys: &[key("decay", Takes::Float(&BELOW_ONE), Float(0.999), "how much of the average each step keeps")] },
+        Variant { kind: "swa", keys: &[
+            key("begin", Takes::Int(1, MAX_UNITS), Rule("the first epoch of the last quarter"), "first epoch whose weights count"),
+            key("every", Takes::Int(1, MAX_UNITS), Int(1), "epochs from one to the next"),
+        ] },
+    ],
+};
+
+fn schedule_kinds() -> Vec<&'static str> {
+    SCHEDULE.variants.iter().map(|v| v.kind).collect()
+}
+
+const MAX_UNITS: u64 = u32::MAX as u64;
+#[rustfmt::skip]
+const fn unit(default: &'static str) -> Key {
+    key("unit", Takes::Choice(words::<Unit>), Word(default), "in what the curve counts: epoch, or step for every update")
+}
+#[rustfmt::skip]
+const GAMMA: Key = key("gamma", Takes::Float(&POSITIVE), Float(0.1), "the learning rate is multiplied by this");
+#[rustfmt::skip]
+const MIN_LEARNING_RATE: Key = key("min_learning_rate", Takes::Float(&NOT_NEGATIVE), Float(0.0), "where the curve ends");
+const REST: Fallback = Rule("what is left of the training behind the warm-up");
+
+/// `[schedule]`.
+#[rustfmt::skip]
+pub static SCHEDULE: Family = Family {
+    common: &[
+        key("kind", Takes::Choice(schedule_kinds), Required, "the curve of the learning rate"),
+        key("warmup", Takes::Int(0, MAX_UNITS), Int(0), "updates in which the learning rate grows in a straight line, before the curve"),
+        key("warmup_from", Takes::Float(&BELOW_ONE), Float(0.0), "share of the learning rate in the first of these"),
+    ],
+    variants: &[
+        Variant { kind: "constant", keys: &[] },
+        Variant { kind: "step", keys: &[
+            key("every", Takes::Int(1, MAX_UNITS), Required, "units from drop to drop"),
+            GAMMA,
+            unit("epoch"),
+        ] },
+        Variant { kind: "multi_step", keys: &[
+            key("milestones", Takes::Ints(1, MAX_UNITS, MAX_MILESTONES), Required, "units at which it drops, in increasing order"),
+            GAMMA,
+            unit("epoch"),
+        ] },
+        Variant { kind: "exponential", keys: &[
+            key("gamma", Takes::Float(&POSITIVE), Required, "the learning rate is multiplied by this after every unit"),
+            unit("epoch"),
+        ] },
+        Variant { kind: "cosine", keys: &[
+            key("period", Takes::Int(1, MAX_UNITS), REST, "units of the way down; up again in as many more"),
+            MIN_LEARNING_RATE,
+            unit("step"),
+        ] },
+        Variant { kind: "cosine_restarts", keys: &[
+            key("period", Takes::Int(1, MAX_UNITS), Required, "units of the first way down"),
+            key("multiply", Takes::Int(1, MAX_UNITS), Int(1), "how many times longer each way is than the one before"),
+            MIN_LEARNING_RATE,
+            unit("step"),
+        ] },
+        Variant { kind: "one_cycle", keys: &[
+            key("period", Takes::Int(1, MAX_UNITS), REST, "updates of the whole cycle"),
+            key("pct_start", Takes::Float(&BELOW_ONE), Float(0.3), "share of them that goes up to the learning rate"),
+            key("div_factor", Takes::Float(&AT_LEAST_ONE), Float(25.0), "the learning rate over that of the first update"),
+            key("final_div_factor", Takes::Float(&AT_LEAST_ONE), Float(1e4), "that of the first update over that of the last"),
+            key("anneal", Takes::Choice(words::<Anneal>), Word("cos"), "up and down along half a cosine or a straight line"),
+        ] },
+        Variant { kind: "reduce_on_plateau", keys: &[
+            key("factor", Takes::Float(&BELOW_ONE), Float(0.1), "the learning rate is multiplied by this when the loss stands still"),
+            key("patience", Takes::Int(0, MAX_UNITS), Int(10), "epochs without an improvement that are waited for"),
+            key("threshold", Takes::Float(&BELOW_ONE), Float(1e-4), "share by which a loss must be smaller to be an improvement"),
+            key("cooldown", Takes::Int(0, MAX_UNITS), Int(0), "epochs behind a change that do not count"),
+            MIN_LEARNING_RATE,
+        ] },
     ],
 };
 
@@ -420,6 +586,16 @@ pub(super) fn home(name: &str) -> Option<&'static str> {
         Some("[train]")
     } else if OPTIMIZER.keys().any(is) {
         Some("[optimizer]")
+    } else if SCHEDULE.keys().any(is) {
+        Some("[schedule]")
+    } else if AVERAGE.keys().any(is) {
+        Some("[average]")
+    } else if PARAM.iter().any(is) {
+        Some("a [[param]]")
+    } else if CHECKPOINT.iter().any(is) {
+        Some("[checkpoint]")
+    } else if EARLY_STOPPING.iter().any(is) {
+        Some("[early_stopping]")
     } else if LAYER.keys().any(is) {
         Some("a [[layer]]")
     } else {
@@ -434,8 +610,14 @@ impl Takes {
             Self::Text => "text in quotes".to_owned(),
             Self::Bool => "true or false".to_owned(),
             Self::Int(min, max) => format!("a whole number from {min} to {max}"),
+            Self::IntOrWord(min, max, word) => {
+                format!("a whole number from {min} to {max}, or \"{word}\"")
+            }
             Self::Size(min, max) => {
                 format!("a whole number from {min} to {max}, or two of them as [height, width]")
+            }
+            Self::Ints(min, max, most) => {
+                format!("a list of 1 to {most} whole numbers from {min} to {max}")
             }
             Self::Float(bounds) => bounds.words.to_owned(),
             Self::Floats(bounds) => format!("{}, or a list of them", bounds.words),

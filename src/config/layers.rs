@@ -7,7 +7,7 @@ use super::reader::Section;
 use super::report::{Report, show};
 use super::sections::missing_table;
 use super::tree::{Node, Place, Table, Value};
-use super::{Activation, Conv2d, Dense, Initializer, Layer, LayerKind, MAX_LAYERS, Pool2d};
+use super::{Activation, Conv2d, Dense, Initializer, Layer, LayerKind, Loss, MAX_LAYERS, Pool2d};
 
 /// The longest name of a layer, in bytes.
 const LONGEST_NAME: usize = 64;
@@ -223,29 +223,48 @@ fn pool2d(s: &mut Section<'_, '_>) -> Pool2d {
     }
 }
 
-/// Cross-entropy wants logits: a softmax at the end would be a second one.
-pub(super) fn refuse_final_softmax(report: &mut Report<'_>, root: &Table, layers: &[Layer]) {
+/// Both kinds of cross-entropy want logits: a softmax or a sigmoid at the end would be a second one.
+pub(super) fn refuse_final_activation(
+    report: &mut Report<'_>,
+    root: &Table,
+    layers: &[Layer],
+    loss: Loss,
+) {
     let nodes = list(root).unwrap_or(&[]);
     let (Some(node), Some(last)) = (nodes.last(), layers.last()) else {
         return;
     };
-    let kind = match last.kind {
-        LayerKind::Softmax => "softmax",
-        LayerKind::LogSoftmax => "log_softmax",
+    let (loss, own) = match loss {
+        Loss::CrossEntropy { .. } => ("cross_entropy", "softmax"),
+        Loss::BinaryCrossEntropy => ("binary_cross_entropy", "sigmoid"),
+        Loss::Mse | Loss::Mae | Loss::Huber { .. } => return,
+    };
+    let sigmoid = Some(Activation::Sigmoid);
+    let (key, word) = match &last.kind {
+        LayerKind::Softmax => ("kind", "softmax"),
+        LayerKind::LogSoftmax => ("kind", "log_softmax"),
+        LayerKind::Activation(Activation::Sigmoid) if own == "sigmoid" => ("kind", "sigmoid"),
+        LayerKind::Dense(dense) if own == "sigmoid" && dense.activation == sigmoid => {
+            ("activation", "sigmoid")
+        }
+        LayerKind::Conv2d(conv) if own == "sigmoid" && conv.activation == sigmoid => {
+            ("activation", "sigmoid")
+        }
         _ => return,
     };
     // Layers that could not be read are not among `layers`.
-    if text(node, "kind") != Some(kind) {
+    if text(node, key) != Some(word) {
         return;
     }
     let place = match &node.value {
-        Value::Table(table) => table.get("kind").map(|e| &e.node.place),
+        Value::Table(table) => table.get(key).map(|e| &e.node.place),
         _ => None,
     };
+    let what = if key == "kind" { "layer" } else { "activation" };
     report.mistake(
         place.unwrap_or(&node.place),
-        format!("`{kind}` as the last layer does not go with loss cross_entropy"),
-        "a second softmax",
-        "remove this layer: cross_entropy takes logits and applies softmax itself",
+        format!("`{word}` as the last {what} does not go with loss {loss}"),
+        format!("a second {own}"),
+        format!("remove this {what}: {loss} takes logits and applies {own} itself"),
     );
 }

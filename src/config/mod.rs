@@ -15,12 +15,17 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Diagnostic, Error, Result, SourceErrors};
 
+mod average;
+mod control;
 mod data;
 pub mod keys;
 mod layers;
+mod optimizer;
 mod overrides;
+mod param;
 mod reader;
 mod report;
+mod schedule;
 mod schema;
 mod sections;
 mod suggest;
@@ -74,6 +79,18 @@ pub struct Config {
     pub train: Train,
     /// `[optimizer]`: how the weights move.
     pub optimizer: Optimizer,
+    /// `clip_norm` or `clip_value` of `[optimizer]`: how gradients are kept from being too large; `None`: not at all.
+    pub clip: Option<Clip>,
+    /// `[schedule]`: how the learning rate moves.
+    pub schedule: Schedule,
+    /// `[average]`: what the weights are averaged by; `None`: they are not.
+    pub average: Option<Average>,
+    /// `[[param]]`: weights that are trained differently. Of those that match a weight the last one counts.
+    pub params: Vec<Param>,
+    /// `[checkpoint]`: when the state of the training is written down.
+    pub checkpoints: Checkpoints,
+    /// `[early_stopping]`: ends a training that no longer gets better; `None`: nothing does.
+    pub early_stopping: Option<EarlyStopping>,
     /// `[[layer]]`, in order: at least one.
     pub layers: Vec<Layer>,
     /// The text all this was read from.
@@ -87,6 +104,12 @@ impl PartialEq for Config {
             && self.data == other.data
             && self.train == other.train
             && self.optimizer == other.optimizer
+            && self.clip == other.clip
+            && self.schedule == other.schedule
+            && self.average == other.average
+            && self.params == other.params
+            && self.checkpoints == other.checkpoints
+            && self.early_stopping == other.early_stopping
             && self.layers == other.layers
     }
 }
@@ -239,14 +262,59 @@ pub enum Split {
 /// `[train]`: how long and on what loss.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Train {
-    /// `batch`: samples per step, 1 to 65536. Default 32.
+    /// `batch`: samples whose gradients make an update, 1 to 65536. Default 32.
     pub batch: usize,
     /// `epochs` or `steps`, not both: how long. Default: one epoch.
     pub length: Length,
+    /// `accumulate`: so many batches of gradients are added up for one update, 1 to [`MAX_PARTS`]. Default 1.
+    pub accumulate: usize,
+    /// `micro_batch`: what is computed at a time. Default: the whole batch.
+    pub micro_batch: MicroBatch,
     /// `shuffle`: a new order of the training samples every epoch. Default true.
     pub shuffle: bool,
     /// `loss`, and `label_smoothing` with it: what is made small.
     pub loss: Loss,
+}
+
+impl Loss {
+    /// Whether it compares numbers; a class then stands for its one-hot row.
+    pub fn is_of_numbers(&self) -> bool {
+        !matches!(self, Self::CrossEntropy { .. })
+    }
+}
+
+/// The most parts that the samples of one update are computed in.
+pub const MAX_PARTS: usize = 256;
+
+/// How many samples are computed at a time, which changes the memory a step takes but not its result beyond rounding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MicroBatch {
+    /// The whole batch.
+    Whole,
+    /// As many as fit the adapter: `"auto"`.
+    Auto,
+    /// At most so many.
+    Rows(usize),
+}
+
+impl Train {
+    /// Samples of one update.
+    pub fn samples_per_update(&self) -> usize {
+        self.batch * self.accumulate
+    }
+
+    /// Samples that are computed at a time.
+    pub fn rows(&self) -> usize {
+        match self.micro_batch {
+            MicroBatch::Whole | MicroBatch::Auto => self.batch,
+            MicroBatch::Rows(rows) => rows.min(self.batch),
+        }
+    }
+
+    /// Parts in which the samples of one update are computed.
+    pub fn parts(&self) -> usize {
+        self.samples_per_update().div_ceil(self.rows())
+    }
 }
 
 /// How long a training lasts.
@@ -254,7 +322,7 @@ pub struct Train {
 pub enum Length {
     /// `epochs`: passes over the training samples, at least 1.
     Epochs(u32),
-    /// `steps`: batches, at least 1.
+    /// `steps`: updates, at least 1.
     Steps(u32),
 }
 
@@ -266,47 +334,17 @@ pub enum Loss {
         /// `label_smoothing`: the share of each target that is spread over all classes, 0 <= x < 1. Default 0.
         label_smoothing: f64,
     },
+    /// `binary_cross_entropy` of logits, each of which says yes or no: sigmoid is part of it.
+    BinaryCrossEntropy,
     /// `mse`: the mean of the squared differences to the target; that of a class is its one-hot row.
     Mse,
-}
-
-/// `[optimizer]`: how the weights move, by its `kind`. Formulas are PyTorch's.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Optimizer {
-    /// `sgd`: gradient descent, plain or with momentum.
-    Sgd(Sgd),
-    /// `adam`: weight decay is added to the gradient.
-    Adam(Adam),
-    /// `adamw`: weight decay acts on the weights, apart from the gradient.
-    AdamW(Adam),
-}
-
-/// The numbers of `sgd`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Sgd {
-    /// `learning_rate`: above 0. Default 0.01.
-    pub learning_rate: f64,
-    /// `momentum`: 0 <= m < 1. Default 0.
-    pub momentum: f64,
-    /// `nesterov`: look ahead along the momentum, which must be above 0. Default false.
-    pub nesterov: bool,
-    /// `weight_decay`: at least 0. Default 0.
-    pub weight_decay: f64,
-}
-
-/// The numbers of `adam` and `adamw`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Adam {
-    /// `learning_rate`: above 0. Default 0.001.
-    pub learning_rate: f64,
-    /// `beta1`: memory of the mean of gradients, 0 <= b < 1. Default 0.9.
-    pub beta1: f64,
-    /// `beta2`: memory of the mean of squared gradients, 0 <= b < 1. Default 0.999.
-    pub beta2: f64,
-    /// `epsilon`: above 0, added to the root of the second moment. Default 1e-8.
-    pub epsilon: f64,
-    /// `weight_decay`: at least 0. Default 0 for `adam`, 0.01 for `adamw`.
-    pub weight_decay: f64,
+    /// `mae`: the mean of the absolute differences to the target.
+    Mae,
+    /// `huber`: squared differences up to delta, absolute ones beyond it.
+    Huber {
+        /// `huber_delta`: above 0. Default 1.
+        delta: f64,
+    },
 }
 
 /// One `[[layer]]`. Two are equal when they say the same, wherever they stand.
@@ -428,6 +466,11 @@ pub enum Activation {
     Tanh,
 }
 
+pub use average::Average;
+pub use control::{Checkpoints, EarlyStopping, Every, Monitored, OnNan, Rollback};
+pub use optimizer::{Adam, Clip, Lion, Optimizer, RmsProp, Sgd};
+pub use param::{MAX_PARAMS, Param};
+pub use schedule::{Anneal, Curve, MAX_MILESTONES, Plateau, Schedule, Unit};
 pub use sections::unfit_name;
 
 /// The key of the configuration that someone may mean by a word, as `--set` takes it: `train.epochs` for `epoch`.
@@ -436,6 +479,10 @@ pub fn key_like(word: &str) -> Option<String> {
     let tables = [
         ("train.", keys::TRAIN.iter().collect()),
         ("optimizer.", keys::OPTIMIZER.keys().collect()),
+        ("schedule.", keys::SCHEDULE.keys().collect()),
+        ("average.", keys::AVERAGE.keys().collect()),
+        ("checkpoint.", keys::CHECKPOINT.iter().collect()),
+        ("early_stopping.", keys::EARLY_STOPPING.iter().collect()),
         ("data.", keys::DATA.iter().collect::<Vec<_>>()),
     ];
     let names = tables.iter().flat_map(|(_, keys)| keys.iter());
@@ -491,16 +538,6 @@ pub fn parse(name: &str, text: &str, overrides: &[String]) -> Result<Config> {
         (None, Some(config)) => Ok(Config { source, ..config }),
         (Some(error), _) => Err(error),
         (None, None) => unreachable!("a text that could not be parsed has left a mistake"),
-    }
-}
-
-impl Loss {
-    /// Whether it is a loss of numbers, and not of classes.
-    fn is_of_numbers(self) -> bool {
-        match self {
-            Self::CrossEntropy { .. } => false,
-            Self::Mse => true,
-        }
     }
 }
 

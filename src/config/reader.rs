@@ -216,6 +216,51 @@ impl<'s, 'r> Section<'s, 'r> {
         })
     }
 
+    /// A whole number of 32 bits; its default.
+    pub(super) fn small(&mut self, name: &str) -> u32 {
+        u32::try_from(self.int(name)).unwrap_or(u32::MAX)
+    }
+
+    /// A whole number of 32 bits, if it is given.
+    pub(super) fn small_if_given(&mut self, name: &str) -> Option<u32> {
+        let value = self.int_if_given(name)?;
+        Some(u32::try_from(value).unwrap_or(u32::MAX))
+    }
+
+    /// A whole number, or `None` for the word in place of one; if either is given.
+    pub(super) fn int_or_word(&mut self, name: &str) -> Option<Option<u64>> {
+        self.read(name, |node, takes| {
+            let Takes::IntOrWord(min, max, word) = takes else {
+                panic!("`{name}` is no whole number or word in the tables of keys")
+            };
+            match &node.value {
+                Value::Text(text) if text == word => Ok(None),
+                Value::Text(text) if text.parse::<u64>().is_err() => {
+                    Err(Wrong::new(node, "not known", ""))
+                }
+                _ => int(node, min, max).map(Some),
+            }
+        })
+    }
+
+    /// A list of whole numbers of 32 bits, if it is given.
+    pub(super) fn ints(&mut self, name: &str) -> Option<Vec<u32>> {
+        self.read(name, |node, takes| {
+            let Takes::Ints(min, max, most) = takes else {
+                panic!("`{name}` is no list of whole numbers in the tables of keys")
+            };
+            match &node.value {
+                Value::List(list) if (1..=most).contains(&list.len()) => list
+                    .iter()
+                    .map(|node| int(node, min, max))
+                    .map(|n| n.map(|n| u32::try_from(n).unwrap_or(u32::MAX)))
+                    .collect(),
+                Value::List(list) => Err(Wrong::new(node, format!("a list of {}", list.len()), "")),
+                _ => Err(Wrong::kind(node, "write it in brackets: [30, 60]")),
+            }
+        })
+    }
+
     /// `[height, width]` from one number or two; its default, or else the smallest.
     pub(super) fn size(&mut self, name: &str) -> [usize; 2] {
         let value = self.size_if_given(name);

@@ -176,8 +176,7 @@ mod tests {
             let written = parse(name, text, &[]).unwrap().to_toml();
             assert!(is_allowed(&written), "{written}");
         }
-        for optimizer in super::super::tests::FULL {
-            let text = super::super::tests::full(optimizer);
+        for text in super::super::tests::all_full() {
             assert!(is_allowed(&text), "{text}");
         }
     }

@@ -1,12 +1,15 @@
 //! The tables of the file, one function each, and what must hold between their keys.
 
-use super::keys::{self, LossWord};
+use super::control;
+use super::keys::{self, Choice, LossWord};
 use super::reader::Section;
 use super::report::{Report, show};
+use super::schedule;
 use super::suggest;
 use super::tree::{Node, Place, Table, Value};
-use super::{Adam, Config, Initializer, Length, Loss, Optimizer, Sgd, Source, Train};
-use super::{data, layers};
+use super::value::size;
+use super::{Config, Initializer, Length, Loss, MAX_PARTS, MicroBatch, Source, Train};
+use super::{average, data, layers, optimizer, param};
 
 /// The configuration. When the report holds mistakes it is only fit to be thrown away.
 pub(super) fn config(root: &Table, report: &mut Report<'_>) -> Config {
@@ -18,17 +21,26 @@ pub(super) fn config(root: &Table, report: &mut Report<'_>) -> Config {
     let init = top.choice("init").unwrap_or(Initializer::Auto);
     let train = train(report, root, &end);
     let data = data::data(report, root, &end, train.loss);
-    let optimizer = optimizer(report, root, &end);
+    let (optimizer, clip) = optimizer::optimizer(report, root, &end);
+    let schedule = schedule::schedule(report, root, optimizer.learning_rate());
+    let average = average::average(report, root);
+    let params = param::params(report, root);
+    let early_stopping = control::early_stopping(report, root);
+    let checkpoints = control::checkpoints(report, root, &end, early_stopping.as_ref());
     let layers = layers::layers(report, root, &end, init);
-    if matches!(train.loss, Loss::CrossEntropy { .. }) {
-        layers::refuse_final_softmax(report, root, &layers);
-    }
+    layers::refuse_final_activation(report, root, &layers, train.loss);
     Config {
         name,
         seed,
         data,
         train,
         optimizer,
+        clip,
+        schedule,
+        average,
+        params,
+        checkpoints,
+        early_stopping,
         layers,
         source: Source {
             name: file,
@@ -162,81 +174,65 @@ fn train(report: &mut Report<'_>, root: &Table, end: &Place) -> Train {
         Some(steps) => Length::Steps(small(steps)),
         None => Length::Epochs(small(epochs.unwrap_or(1))),
     };
-    let word = s.choice("loss").unwrap_or(LossWord::CrossEntropy);
-    let label_smoothing = s.float("label_smoothing");
-    let loss = match word {
-        LossWord::CrossEntropy => Loss::CrossEntropy { label_smoothing },
-        LossWord::Mse => {
-            s.mistake_at(
-                "label_smoothing",
-                "`label_smoothing` belongs to loss cross_entropy, not mse",
-                "not for mse",
-                "remove it, or set loss = \"cross_entropy\"",
-            );
-            Loss::Mse
-        }
-    };
+    let (accumulate, micro_batch) = parts(&mut s, batch);
     Train {
         batch,
+        accumulate,
+        micro_batch,
         length,
+        loss: loss(&mut s),
         shuffle: s.bool("shuffle"),
-        loss,
     }
 }
 
-fn optimizer(report: &mut Report<'_>, root: &Table, end: &Place) -> Optimizer {
-    let found = table(report, root, "optimizer");
-    let Some((table, place)) = found else {
-        let help = "add [optimizer] with kind = \"sgd\", \"adam\" or \"adamw\"";
-        missing_table(report, root, end, "optimizer", help);
-        return placeholder();
+/// `accumulate` and `micro_batch`, for batches of this size.
+fn parts(s: &mut Section<'_, '_>, batch: usize) -> (usize, MicroBatch) {
+    let accumulate = s.count("accumulate");
+    let micro_batch = match s.int_or_word("micro_batch") {
+        None => MicroBatch::Whole,
+        Some(None) => MicroBatch::Auto,
+        Some(Some(rows)) => MicroBatch::Rows(size(rows)),
     };
-    let (mut s, kind) =
-        Section::open_family(report, table, &place, "[optimizer]", &keys::OPTIMIZER);
-    match kind {
-        Some("sgd") => Optimizer::Sgd(sgd(&mut s)),
-        Some("adam") => Optimizer::Adam(adam(&mut s)),
-        Some("adamw") => Optimizer::AdamW(adam(&mut s)),
-        Some(kind) => unreachable!("{kind} has keys but is not read"),
-        None => placeholder(),
+    let sound = ["batch", "accumulate", "micro_batch"].map(|key| s.sound(key));
+    if let MicroBatch::Rows(rows) = micro_batch
+        && sound == [true; 3]
+    {
+        let parts = (batch * accumulate).div_ceil(rows.min(batch));
+        if parts > MAX_PARTS {
+            s.mistake_at(
+                "micro_batch",
+                &format!("an update would be computed in {parts} parts, more than {MAX_PARTS}"),
+                "too few at a time",
+                &format!("at least {} fit", (batch * accumulate).div_ceil(MAX_PARTS)),
+            );
+        }
     }
+    (accumulate, micro_batch)
 }
 
-/// Stands in for an optimizer that was refused.
-fn placeholder() -> Optimizer {
-    Optimizer::Sgd(Sgd {
-        learning_rate: 0.01,
-        momentum: 0.0,
-        nesterov: false,
-        weight_decay: 0.0,
-    })
-}
-
-fn sgd(s: &mut Section<'_, '_>) -> Sgd {
-    let momentum = s.float_if_given("momentum");
-    let nesterov = s.bool("nesterov");
-    if nesterov && s.sound("momentum") && momentum.unwrap_or(0.0) == 0.0 {
-        s.mistake_at(
-            "nesterov",
-            "`nesterov` needs momentum above 0",
-            "nothing to look ahead along",
-            "add momentum = 0.9, or remove `nesterov`",
-        );
+/// `loss` and the numbers that belong to one.
+fn loss(s: &mut Section<'_, '_>) -> Loss {
+    let word = s.choice("loss").unwrap_or(LossWord::CrossEntropy);
+    for (key, owner) in [
+        ("label_smoothing", LossWord::CrossEntropy),
+        ("huber_delta", LossWord::Huber),
+    ] {
+        if word != owner {
+            let (owner, mine) = (owner.word(), word.word());
+            let message = format!("`{key}` belongs to loss {owner}, not {mine}");
+            let help = format!("remove it, or set loss = \"{owner}\"");
+            s.mistake_at(key, &message, &format!("not for {mine}"), &help);
+        }
     }
-    Sgd {
-        learning_rate: s.float("learning_rate"),
-        momentum: momentum.unwrap_or(0.0),
-        nesterov,
-        weight_decay: s.float("weight_decay"),
-    }
-}
-
-fn adam(s: &mut Section<'_, '_>) -> Adam {
-    Adam {
-        learning_rate: s.float("learning_rate"),
-        beta1: s.float("beta1"),
-        beta2: s.float("beta2"),
-        epsilon: s.float("epsilon"),
-        weight_decay: s.float("weight_decay"),
+    match word {
+        LossWord::CrossEntropy => Loss::CrossEntropy {
+            label_smoothing: s.float("label_smoothing"),
+        },
+        LossWord::BinaryCrossEntropy => Loss::BinaryCrossEntropy,
+        LossWord::Mse => Loss::Mse,
+        LossWord::Mae => Loss::Mae,
+        LossWord::Huber => Loss::Huber {
+            delta: s.float("huber_delta"),
+        },
     }
 }

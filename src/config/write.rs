@@ -2,10 +2,11 @@
 
 use std::fmt::{Display, Write};
 
+use super::control;
 use super::keys::{self, Choice, LossWord};
 use super::{
-    Activation, Adam, ClassWeights, Config, Conv2d, Data, DataSource, Dense, Layer, LayerKind,
-    Length, Loss, Optimizer, Pool2d, Table, Train,
+    Activation, ClassWeights, Config, Conv2d, Curve, Data, DataSource, Dense, Layer, LayerKind,
+    Length, Loss, MicroBatch, Pool2d, Schedule, Table, Train, average, optimizer, param,
 };
 
 pub(super) fn config(config: &Config) -> String {
@@ -14,17 +15,30 @@ pub(super) fn config(config: &Config) -> String {
     toml.put("seed", config.seed);
     data(&mut toml, &config.data);
     train(&mut toml, &config.train);
-    optimizer(&mut toml, &config.optimizer);
+    optimizer::write(&mut toml, &config.optimizer, config.clip);
+    schedule(&mut toml, &config.schedule);
+    if let Some(average) = config.average {
+        average::write(&mut toml, average);
+    }
+    for each in &config.params {
+        param::write(&mut toml, each);
+    }
+    control::write(
+        &mut toml,
+        config.checkpoints,
+        config.early_stopping.as_ref(),
+    );
     for each in &config.layers {
         layer(&mut toml, each);
     }
     toml.0
 }
 
-struct Toml(String);
+/// A text in the making.
+pub(super) struct Toml(String);
 
 impl Toml {
-    fn header(&mut self, header: &str) {
+    pub(super) fn header(&mut self, header: &str) {
         self.line(format_args!("\n{header}"));
     }
 
@@ -32,11 +46,11 @@ impl Toml {
         writeln!(self.0, "{line}").expect("writing to a String cannot fail");
     }
 
-    fn put(&mut self, key: &str, value: impl Display) {
+    pub(super) fn put(&mut self, key: &str, value: impl Display) {
         self.line(format_args!("{key} = {value}"));
     }
 
-    fn text(&mut self, key: &str, value: &str) {
+    pub(super) fn text(&mut self, key: &str, value: &str) {
         self.put(key, toml::Value::from(value));
     }
 
@@ -44,12 +58,18 @@ impl Toml {
         self.put(key, toml::Value::from(values.to_vec()));
     }
 
-    fn word(&mut self, key: &str, value: impl Choice) {
+    pub(super) fn word(&mut self, key: &str, value: impl Choice) {
         self.text(key, value.word());
     }
 
+    pub(super) fn if_given(&mut self, key: &str, value: Option<impl Display>) {
+        if let Some(value) = value {
+            self.put(key, value);
+        }
+    }
+
     /// The shortest digits that are read as the same number, with a point or an exponent.
-    fn float(&mut self, key: &str, value: f64) {
+    pub(super) fn float(&mut self, key: &str, value: f64) {
         self.line(format_args!("{key} = {value:?}"));
     }
 
@@ -132,6 +152,12 @@ fn table(toml: &mut Toml, table: &Table) {
 fn train(toml: &mut Toml, train: &Train) {
     toml.header("[train]");
     toml.put("batch", train.batch);
+    toml.put("accumulate", train.accumulate);
+    match train.micro_batch {
+        MicroBatch::Whole => {}
+        MicroBatch::Auto => toml.text("micro_batch", "auto"),
+        MicroBatch::Rows(rows) => toml.put("micro_batch", rows),
+    }
     match train.length {
         Length::Epochs(epochs) => toml.put("epochs", epochs),
         Length::Steps(steps) => toml.put("steps", steps),
@@ -142,32 +168,88 @@ fn train(toml: &mut Toml, train: &Train) {
             toml.word("loss", LossWord::CrossEntropy);
             toml.float("label_smoothing", label_smoothing);
         }
+        Loss::BinaryCrossEntropy => toml.word("loss", LossWord::BinaryCrossEntropy),
         Loss::Mse => toml.word("loss", LossWord::Mse),
-    }
-}
-
-fn optimizer(toml: &mut Toml, optimizer: &Optimizer) {
-    toml.header("[optimizer]");
-    match optimizer {
-        Optimizer::Sgd(sgd) => {
-            toml.text("kind", "sgd");
-            toml.float("learning_rate", sgd.learning_rate);
-            toml.float("momentum", sgd.momentum);
-            toml.put("nesterov", sgd.nesterov);
-            toml.float("weight_decay", sgd.weight_decay);
+        Loss::Mae => toml.word("loss", LossWord::Mae),
+        Loss::Huber { delta } => {
+            toml.word("loss", LossWord::Huber);
+            toml.float("huber_delta", delta);
         }
-        Optimizer::Adam(numbers) => adam(toml, "adam", numbers),
-        Optimizer::AdamW(numbers) => adam(toml, "adamw", numbers),
     }
 }
 
-fn adam(toml: &mut Toml, kind: &str, adam: &Adam) {
-    toml.text("kind", kind);
-    toml.float("learning_rate", adam.learning_rate);
-    toml.float("beta1", adam.beta1);
-    toml.float("beta2", adam.beta2);
-    toml.float("epsilon", adam.epsilon);
-    toml.float("weight_decay", adam.weight_decay);
+fn schedule(toml: &mut Toml, schedule: &Schedule) {
+    toml.header("[schedule]");
+    match &schedule.curve {
+        Curve::Constant => toml.text("kind", "constant"),
+        Curve::Step { every, gamma, unit } => {
+            toml.text("kind", "step");
+            toml.put("every", every);
+            toml.float("gamma", *gamma);
+            toml.word("unit", *unit);
+        }
+        Curve::MultiStep {
+            milestones,
+            gamma,
+            unit,
+        } => {
+            toml.text("kind", "multi_step");
+            toml.line(format_args!("milestones = {milestones:?}"));
+            toml.float("gamma", *gamma);
+            toml.word("unit", *unit);
+        }
+        Curve::Exponential { gamma, unit } => {
+            toml.text("kind", "exponential");
+            toml.float("gamma", *gamma);
+            toml.word("unit", *unit);
+        }
+        Curve::Cosine {
+            period,
+            min_learning_rate,
+            unit,
+        } => {
+            toml.text("kind", "cosine");
+            toml.if_given("period", *period);
+            toml.float("min_learning_rate", *min_learning_rate);
+            toml.word("unit", *unit);
+        }
+        Curve::CosineRestarts {
+            period,
+            multiply,
+            min_learning_rate,
+            unit,
+        } => {
+            toml.text("kind", "cosine_restarts");
+            toml.put("period", period);
+            toml.put("multiply", multiply);
+            toml.float("min_learning_rate", *min_learning_rate);
+            toml.word("unit", *unit);
+        }
+        Curve::OneCycle {
+            period,
+            pct_start,
+            div_factor,
+            final_div_factor,
+            anneal,
+        } => {
+            toml.text("kind", "one_cycle");
+            toml.if_given("period", *period);
+            toml.float("pct_start", *pct_start);
+            toml.float("div_factor", *div_factor);
+            toml.float("final_div_factor", *final_div_factor);
+            toml.word("anneal", *anneal);
+        }
+        Curve::ReduceOnPlateau(plateau) => {
+            toml.text("kind", "reduce_on_plateau");
+            toml.float("factor", plateau.factor);
+            toml.put("patience", plateau.patience);
+            toml.float("threshold", plateau.threshold);
+            toml.put("cooldown", plateau.cooldown);
+            toml.float("min_learning_rate", plateau.min_learning_rate);
+        }
+    }
+    toml.put("warmup", schedule.warmup);
+    toml.float("warmup_from", schedule.warmup_from);
 }
 
 fn layer(toml: &mut Toml, layer: &Layer) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::device::Gpu;
+use super::readback::Readback;
 use crate::error::Result;
 
 /// What a storage buffer of the engine is used for.
@@ -61,6 +62,47 @@ impl Memory {
             .get(name)
             .unwrap_or_else(|| panic!("no buffer is called {name}"));
         super::readback::read_now(gpu, buffer, 0, *bytes)
+    }
+
+    /// Starts copies of whole buffers to the host, as they are after everything submitted before. Does not wait.
+    ///
+    /// # Errors
+    /// If the device fails.
+    ///
+    /// # Panics
+    /// If there is none of some name.
+    pub fn read_later<'n>(
+        &self,
+        gpu: &Gpu,
+        names: impl IntoIterator<Item = &'n str>,
+    ) -> Result<Vec<Readback>> {
+        let mut encoder = gpu
+            .device
+            .create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let copies = names
+            .into_iter()
+            .map(|name| Readback::encode(gpu, self, name, &mut encoder))
+            .collect::<Result<_>>()?;
+        gpu.submit(encoder.finish())?;
+        Ok(copies)
+    }
+
+    /// Writes 32-bit words to the begin of a buffer that is there.
+    ///
+    /// # Panics
+    /// If there is none of that name, or it is smaller.
+    pub fn overwrite(&self, gpu: &Gpu, name: &str, words: &[u32]) {
+        assert!(words.len() * 4 <= self.bytes(name), "{name} is smaller");
+        gpu.queue
+            .write_buffer(self.existing(name), 0, bytemuck::cast_slice(words));
+    }
+
+    /// The size of a buffer that is there, as it is read back.
+    ///
+    /// # Panics
+    /// If there is none of that name.
+    pub fn bytes(&self, name: &str) -> usize {
+        usize::try_from(self.existing(name).size()).unwrap_or(usize::MAX)
     }
 
     /// The buffer of a name known to exist.

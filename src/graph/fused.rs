@@ -82,7 +82,12 @@ impl Fused {
         let Some(last) = dispatches.last_mut() else {
             return false;
         };
-        if last.fusion != Fusion::Host(Vec::new()) {
+        let hosts = match &last.fusion {
+            Fusion::Host(stages) => stages.is_empty(),
+            Fusion::Guest { .. } => true,
+            Fusion::None => false,
+        };
+        if !hosts {
             return false;
         }
         let stages = guests.iter().filter_map(|guest| match guest.fusion {

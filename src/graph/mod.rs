@@ -135,6 +135,34 @@ impl Graph {
         (node.op, node.inputs, node.lowering) = (op, inputs, lowering);
     }
 
+    /// Exchanges the ops of two nodes, of which the second alone reads what the first makes: the second op now comes first, reads
+    /// the first of `inputs`, and makes a tensor like `between`, which is among the second of `inputs`, those of the other op.
+    ///
+    /// # Panics
+    /// If an op has no way to compute what it is given: a mistake of the caller.
+    pub fn exchange(
+        &mut self,
+        [first, second]: [usize; 2],
+        inputs: [Vec<Value>; 2],
+        between: Value,
+    ) {
+        let link = self.nodes[first].outputs[0];
+        self.values[link.index()].tensor = self.tensor(between).clone();
+        self.values[link.index()].label = self.values[self.nodes[second].outputs[0].index()]
+            .label
+            .clone();
+        let ops = [second, first].map(|index| {
+            let node = &self.nodes[index];
+            (node.op.clone(), node.scope.clone())
+        });
+        for ((index, (op, scope)), inputs) in [first, second].into_iter().zip(ops).zip(inputs) {
+            let node = &mut self.nodes[index];
+            (node.op, node.scope, node.inputs) = (op, scope, inputs);
+            let ways = self.ways(&self.nodes[index], &Target::FLOOR);
+            self.nodes[index].lowering = ways.into_iter().next().expect("an op can be computed");
+        }
+    }
+
     /// Computes node number `index` in another way.
     pub fn choose(&mut self, index: usize, way: Lowering) {
         self.nodes[index].lowering = way;

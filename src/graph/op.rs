@@ -243,7 +243,8 @@ pub enum Fusion {
     /// It hands every `vec4` of its one output to the shader's `epilogue`, which does these stages. Their operands are the last
     /// ones of the dispatch, in order.
     Host(Vec<Stage>),
-    /// It is such a stage by itself.
+    /// It is such a stage by itself, and hands its `vec4`s to an `epilogue`, too; but it knows no columns, so that no row can be
+    /// added there.
     Guest {
         /// What it does.
         stage: Stage,
@@ -280,13 +281,15 @@ pub enum Stage {
     Apply(&'static str),
     /// `df(z) · y`, with the `df` of this shader; the operand `z` is as large as `y`.
     ApplyDerivative(&'static str),
+    /// `f(y, z)`, with the `f` of this shader, which gives the same for `f(z, y)`; the operand `z` is as large as `y`.
+    Combine(&'static str),
 }
 
 impl std::fmt::Display for Stage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::AddRow => f.write_str("add_bias"),
-            Self::Apply(function) => f.write_str(function),
+            Self::Apply(function) | Self::Combine(function) => f.write_str(function),
             Self::ApplyDerivative(function) => write!(f, "{function}.backward"),
         }
     }
@@ -297,7 +300,7 @@ impl Stage {
     pub fn operands(self) -> usize {
         match self {
             Self::Apply(_) => 0,
-            Self::AddRow | Self::ApplyDerivative(_) => 1,
+            Self::AddRow | Self::ApplyDerivative(_) | Self::Combine(_) => 1,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Border, Init, Layer, Network};
+use super::{Border, Init, Layer, Network, params};
 use crate::config::{Activation, Config, Initializer, LayerKind, Pool2d, Task};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, MAX_ELEMENTS, OpRef, Shape, ShapeError, TensorType, Value, Window};
@@ -151,7 +151,7 @@ pub(super) fn check(config: &Config, sample: [usize; 3], classes: usize) -> Resu
                 _,
             ) => {}
         }
-        let batch = config.train.batch;
+        let batch = config.train.rows();
         if !countable(batch, &shape) {
             return refuse(
                 format!(
@@ -178,6 +178,7 @@ pub(super) fn check(config: &Config, sample: [usize; 3], classes: usize) -> Resu
     }
     check_output(config, &shape, classes)?;
     check_trains(config, &network)?;
+    params::apply(config, &mut network)?;
     check_loops(config, sample, &network)?;
     Ok(network)
 }
@@ -222,7 +223,7 @@ fn countable(batch: usize, shape: &[usize]) -> bool {
 
 /// There is something to learn from, and a batch of it can be counted.
 fn check_data(config: &Config, sample: [usize; 3], classes: usize) -> Result<()> {
-    let batch = config.train.batch;
+    let batch = config.train.rows();
     if sample.contains(&0) || classes == 0 {
         return Err(Error::data(
             format!(

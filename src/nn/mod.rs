@@ -6,12 +6,14 @@
 mod border;
 mod init;
 mod layers;
+mod params;
 
 use std::ops::Range;
 
 use crate::config::{Config, LayerKind};
 use crate::error::Result;
 use crate::graph::{Graph, SLICE_ALIGNMENT, Shape, Value};
+use crate::ops::state;
 
 pub use border::Border;
 pub use init::Init;
@@ -50,6 +52,17 @@ pub struct Parameter {
     pub offset: usize,
     /// What it is before the first step.
     pub init: Init,
+    /// The factor of its learning rate; 0 where it is not trained.
+    pub lr_scale: f32,
+    /// The factor of its weight decay.
+    pub decay_scale: f32,
+}
+
+impl Parameter {
+    /// Whether it stays as it is.
+    pub fn is_frozen(&self) -> bool {
+        self.lr_scale == 0.0
+    }
 }
 
 /// A row of the table of layers.
@@ -95,6 +108,20 @@ impl Network {
         init::slab(self, seed)
     }
 
+    /// The rows of `groups` (`ops::state`) for the slab: the factors of learning rate and weight decay of its elements.
+    pub fn groups(&self) -> Vec<f32> {
+        let mut rows = vec![1.0; state::groups(self.slab_elements).elements()];
+        for parameter in &self.parameters {
+            let begin = parameter.offset / state::GROUP;
+            let count = parameter.shape.elements().div_ceil(state::GROUP);
+            for row in rows[2 * begin..2 * (begin + count)].chunks_exact_mut(2) {
+                row[state::LEARNING_RATE_SCALE] = parameter.lr_scale;
+                row[state::DECAY_SCALE] = parameter.decay_scale;
+            }
+        }
+        rows
+    }
+
     /// How many numbers are trained.
     pub fn parameter_count(&self) -> usize {
         self.parameters.iter().map(|p| p.shape.elements()).sum()
@@ -133,6 +160,8 @@ impl Network {
             border,
             offset,
             init,
+            lr_scale: 1.0,
+            decay_scale: 1.0,
         });
     }
 }

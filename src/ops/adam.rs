@@ -9,7 +9,7 @@ use crate::reference;
 
 /// `torch.optim.Adam` or, decoupled, `torch.optim.AdamW`.
 ///
-/// Inputs: parameters (n), gradients (n), `m` (n), `v` (n), `schedule`, `counters`. Outputs: the new parameters, `m` and `v`, in
+/// Inputs: parameters (n), gradients (n), `m` (n), `v` (n), groups, `schedule`, `counters`. Outputs: the new parameters, `m` and `v`, in
 /// place. Both moments begin as zeros.
 #[derive(Clone, Copy, Debug)]
 pub struct Adam {
@@ -93,6 +93,7 @@ impl Op for Adam {
                 update(3, 2),
                 Operand::Input(4),
                 Operand::Input(5),
+                Operand::Input(6),
             ],
             invocations: count.div_ceil(4),
             loop_trips: 0,
@@ -115,8 +116,9 @@ impl Op for Adam {
             self.epsilon.into(),
             self.weight_decay.into(),
             self.decoupled,
-            inputs[4].data[state::LEARNING_RATE],
-            inputs[5].data[state::STEP],
+            &inputs[4],
+            inputs[5].data[state::LEARNING_RATE],
+            inputs[6].data[state::STEP],
         )
     }
 }
@@ -148,20 +150,9 @@ pub fn cases() -> Vec<Case> {
     let case = |op, size: usize, step| {
         let slab = CaseInput::normal([size]);
         let v = CaseInput::floats([size], Domain::Positive);
-        Case::new(
-            op,
-            vec![
-                slab.clone(),
-                slab.clone(),
-                slab,
-                v,
-                CaseInput::floats(
-                    [state::SCHEDULE],
-                    Domain::Given(vec![0.0625, 0.0, 0.0, 0.0]),
-                ),
-                CaseInput::words(&[step, 3, 64, 0, 0, 0, 0, 0]),
-            ],
-        )
+        let mut inputs = vec![slab.clone(), slab.clone(), slab, v];
+        inputs.extend(state::cases(size, 0.0625, step));
+        Case::new(op, inputs)
     };
     let mut cases = Vec::new();
     for size in [1, 3, 64, 257, 260, 10_006, 10_048] {
@@ -235,7 +226,7 @@ mod tests {
     fn betas_that_keep_everything_are_refused() {
         let slab = TensorType::f32([64]);
         let mut inputs = vec![slab; 4];
-        inputs.extend([state::schedule(), state::counters()]);
+        inputs.extend([state::groups(64), state::schedule(), state::counters()]);
         for beta in [1.0, -0.1, f64::NAN] {
             let op = Adam {
                 betas: [0.9, beta],

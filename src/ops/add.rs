@@ -2,7 +2,8 @@
 
 use super::elementwise;
 use crate::graph::{
-    Array, Case, CaseInput, Fusion, Gradient, Lowering, Op, ShapeError, Tape, Target, TensorType,
+    Array, Case, CaseInput, Fusion, Gradient, Lowering, Op, ShapeError, Stage, Tape, Target,
+    TensorType,
 };
 use crate::reference;
 
@@ -30,7 +31,10 @@ impl Op for Add {
             inputs[0].elements(),
             2,
             1,
-            Fusion::None,
+            Fusion::Guest {
+                stage: Stage::Combine("add"),
+                chain: 0,
+            },
         )]
     }
 

@@ -1,9 +1,13 @@
 //! `y = x + bias`: one bias per channel (innermost axis).
 
+use std::sync::Arc;
+
+use super::add::Add;
 use super::reduce_sum::ReduceSum;
+use super::sigmoid::Sigmoid;
 use crate::graph::{
-    Array, Case, CaseInput, Dispatch, Fusion, Gradient, Lowering, Op, Operand, ShapeError, Stage,
-    Tape, Target, TensorType,
+    Array, Case, CaseInput, Dispatch, Fused, Fusion, Gradient, Lowering, Op, Operand, ShapeError,
+    Stage, Tape, Target, TensorType,
 };
 use crate::reference;
 
@@ -99,7 +103,17 @@ pub fn cases() -> Vec<Case> {
                 ],
             )
         })
+        .chain([fused_case()])
         .collect()
+}
+
+/// A sum that is activated, and a number more added.
+fn fused_case() -> Case {
+    let fused = Fused::new(Arc::new(AddBias), 2)
+        .then(Arc::new(Sigmoid::Forward), 1, 0)
+        .then(Arc::new(Add), 2, 0);
+    let images = || CaseInput::normal([3, 5, 12]);
+    Case::new(fused, vec![images(), CaseInput::normal([12]), images()])
 }
 
 #[cfg(test)]

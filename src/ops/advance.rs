@@ -7,11 +7,12 @@ use crate::graph::{
 };
 use crate::reference;
 
-/// `counters`, `ring` (entries, 4), `loss` (1), `correct` (1) → the new counters and the new ring, in place.
+/// `counters`, `ring` (entries, 8), `loss` (1), `correct` (1), `schedule` → the new counters and the new ring, in place.
 ///
 /// `loss` is the mean over the real samples of the batch, `correct` the number of them that were classified correctly (0 for a
-/// regression). An entry of the ring is the loss, the number correct, the real samples of the batch, and 1 if the loss is not
-/// finite, else 0; step `s` writes entry `s` modulo their number.
+/// regression). An entry of the ring is the loss, the number correct, the real samples of the batch, 1 if the loss is not
+/// finite, else 0, the learning rate and the norm of the gradient, both as `schedule` has them, and two zeros; step `s` writes
+/// entry `s` modulo their number.
 #[derive(Clone, Copy, Debug)]
 pub struct Advance {
     /// The samples of an epoch.
@@ -21,7 +22,7 @@ pub struct Advance {
 }
 
 /// Numbers of an entry of the ring.
-pub const ENTRY: usize = 4;
+pub const ENTRY: usize = 8;
 
 impl Op for Advance {
     fn name(&self) -> &'static str {
@@ -42,6 +43,7 @@ impl Op for Advance {
                 ("ring", TensorType::f32([ring.max(1), ENTRY])),
                 ("loss", TensorType::f32([1])),
                 ("correct", TensorType::f32([1])),
+                ("schedule", state::schedule()),
             ],
         )?;
         if self.count == 0 || self.batch == 0 || u32::try_from(self.count + self.batch).is_err() {
@@ -66,7 +68,13 @@ impl Op for Advance {
                 ("BATCH", self.batch.into()),
                 ("RING", inputs[1].shape.rows().into()),
             ],
-            operands: vec![update(0), update(1), Operand::Input(2), Operand::Input(3)],
+            operands: vec![
+                update(0),
+                update(1),
+                Operand::Input(2),
+                Operand::Input(3),
+                Operand::Input(4),
+            ],
             invocations: 1,
             loop_trips: 0,
             flops: 0,
@@ -80,7 +88,7 @@ impl Op for Advance {
 
     fn reference(&self, inputs: &[Array]) -> Vec<Array> {
         reference::advance::forward(
-            &inputs[0], &inputs[1], &inputs[2], &inputs[3], self.count, self.batch,
+            &inputs[0], &inputs[1], &inputs[2], &inputs[3], &inputs[4], self.count, self.batch,
         )
     }
 }
@@ -111,6 +119,7 @@ pub fn cases() -> Vec<Case> {
                     CaseInput::normal([ring, ENTRY]),
                     CaseInput::normal([1]),
                     CaseInput::floats([1], Domain::Given(vec![3.0])),
+                    CaseInput::normal([state::SCHEDULE]),
                 ],
             )
         })
@@ -133,6 +142,7 @@ mod tests {
                 ring,
                 Array::new([1], vec![loss]),
                 Array::new([1], vec![correct]),
+                Array::new([4], vec![0.01, 0.02, 7.0, 0.0]),
             ];
             let mut outputs = op.reference(&inputs).into_iter();
             counters = outputs.next().expect("two outputs");
@@ -149,7 +159,7 @@ mod tests {
             ]
         );
         assert!(ring.data[0].is_nan(), "the loss is stored as it is");
-        assert_eq!(ring.data[1..4], [0.0, 1.0, 1.0]);
-        assert_eq!(ring.data[4..], [0.125, 3.0, 3.0, 0.0]);
+        assert_eq!(ring.data[1..8], [0.0, 1.0, 1.0, 0.01, 7.0, 0.0, 0.0]);
+        assert_eq!(ring.data[8..14], [0.125, 3.0, 3.0, 0.0, 0.01, 7.0]);
     }
 }

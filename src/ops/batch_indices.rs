@@ -9,14 +9,16 @@ use crate::graph::{
 };
 use crate::reference;
 
-/// `counters` → `indices` (batch) and `weights` (batch): rows of the data set, and 1 / (real samples in this batch), or 0 for the
-/// padding of an epoch's last batch.
+/// `counters` → `indices` (rows) and `weights` (rows) of some rows of a batch: samples of the data set, and 1 / (real samples in the
+/// batch), or 0 for the padding of an epoch's last batch and for rows beyond the batch.
 #[derive(Clone, Debug)]
 pub struct BatchIndices {
     /// The samples of the data set that an epoch goes through.
     pub part: Range<usize>,
     /// Rows of a batch.
     pub batch: usize,
+    /// Those of them that are wanted.
+    pub rows: Range<usize>,
     /// The seed of the order, which is another one in each epoch; `None` for the order of the data set.
     pub shuffle: Option<u64>,
 }
@@ -35,21 +37,21 @@ impl Op for BatchIndices {
 
     fn infer(&self, inputs: &[TensorType]) -> Result<Vec<TensorType>, ShapeError> {
         state::expect("batch_indices", inputs, &[("counters", state::counters())])?;
-        if self.part.is_empty() || self.batch == 0 {
+        if self.part.is_empty() || self.batch == 0 || self.rows.is_empty() {
             return Err(ShapeError::new(format!(
-                "batch_indices of samples {:?} in batches of {}: there must be at least one of each",
-                self.part, self.batch
+                "batch_indices of samples {:?} in batches of {}, rows {:?}: there must be at least one of each",
+                self.part, self.batch, self.rows
             )));
         }
-        if u32::try_from(self.part.end + self.batch).is_err() {
+        if u32::try_from(self.part.end + self.batch.max(self.rows.end)).is_err() {
             return Err(ShapeError::new(format!(
                 "batch_indices of samples {:?} in batches of {}: samples are counted in 32 bits",
                 self.part, self.batch
             )));
         }
         Ok(vec![
-            TensorType::u32([self.batch]),
-            TensorType::f32([self.batch]),
+            TensorType::u32([self.rows.len()]),
+            TensorType::f32([self.rows.len()]),
         ])
     }
 
@@ -62,17 +64,19 @@ impl Op for BatchIndices {
                 ("BEGIN", self.part.start.into()),
                 ("COUNT", self.part.len().into()),
                 ("BATCH", self.batch.into()),
+                ("FIRST", self.rows.start.into()),
+                ("ROWS", self.rows.len().into()),
                 ("SHUFFLE", self.shuffle.is_some().into()),
                 ("SEED_LOW", low.into()),
                 ("SEED_HIGH", high.into()),
             ],
             operands: vec![Operand::Input(0), Operand::Output(0), Operand::Output(1)],
-            invocations: self.batch,
+            invocations: self.rows.len(),
             loop_trips: match self.shuffle {
                 Some(_) => PERMUTED_TRIPS,
                 None => 0,
             },
-            flops: self.batch as u64,
+            flops: self.rows.len() as u64,
             fusion: Fusion::None,
         })]
     }
@@ -82,7 +86,14 @@ impl Op for BatchIndices {
     }
 
     fn reference(&self, inputs: &[Array]) -> Vec<Array> {
-        reference::batch_indices::forward(&inputs[0], &self.part, self.batch, self.shuffle).into()
+        reference::batch_indices::forward(
+            &inputs[0],
+            &self.part,
+            self.batch,
+            &self.rows,
+            self.shuffle,
+        )
+        .into()
     }
 }
 
@@ -90,7 +101,7 @@ impl Op for BatchIndices {
 /// position at and beyond the end.
 pub fn cases() -> Vec<Case> {
     // Part, batch, and places as (epoch, position).
-    let list: [(_, _, &[(u32, u32)]); 12] = [
+    let list: [(_, usize, &[(u32, u32)]); 12] = [
         (0..1, 1, &[(0, 0), (3, 0)]),
         (0..1, 7, &[(2, 0)]),
         // About the powers of four, where the domain of the permutation grows.
@@ -113,14 +124,16 @@ pub fn cases() -> Vec<Case> {
                 counters[state::STEP] = 77;
                 counters[state::EPOCH] = epoch;
                 counters[state::POSITION] = position;
-                cases.push(Case::new(
-                    BatchIndices {
+                // The whole batch, a part of it, and one that reaches beyond it.
+                for rows in [0..batch, batch / 3..batch.div_ceil(2), batch / 2..batch + 3] {
+                    let op = BatchIndices {
                         part: part.clone(),
                         batch,
+                        rows,
                         shuffle,
-                    },
-                    vec![CaseInput::words(&counters)],
-                ));
+                    };
+                    cases.push(Case::new(op, vec![CaseInput::words(&counters)]));
+                }
             }
         }
     }
@@ -148,6 +161,7 @@ mod tests {
         let op = BatchIndices {
             part: 10..33,
             batch: 5,
+            rows: 0..5,
             shuffle: Some(1),
         };
         let mut order = Vec::new();

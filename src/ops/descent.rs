@@ -3,7 +3,7 @@
 use crate::graph::{Array, Op};
 
 /// Runs the reference of an optimiser on the parabolas ½ a (p − c)² with learning rate 0.1 and asserts where it is after some
-/// steps. `moments` slabs stand between the gradients and `schedule`, and begin as zeros.
+/// steps. `moments` slabs stand between the gradients and the groups, and begin as zeros.
 pub(super) fn assert_descends(
     op: &dyn Op,
     moments: usize,
@@ -19,6 +19,7 @@ pub(super) fn assert_descends(
         let gradients = (0..4).map(|i| a[i] * (state[0].data[i] - c[i])).collect();
         let mut inputs = vec![state[0].clone(), Array::new([4], gradients)];
         inputs.extend_from_slice(&state[1..]);
+        inputs.push(Array::new([1, 2], vec![1.0, 1.0]));
         inputs.push(Array::new([4], vec![0.1, 0.0, 0.0, 0.0]));
         let mut counters = Array::zeros([8]);
         counters.data[0] = step as f64;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::add::Add;
 use super::add_bias::AddBias;
 use super::sigmoid::Sigmoid;
 use super::subgroup::{Product, Tile};
@@ -361,6 +362,11 @@ fn fused_cases() -> Vec<Case> {
         let fused = fused.then(Arc::new(Sigmoid::Backward), 2, 1);
         let saved = CaseInput::floats([extents[0], n], Domain::Positive);
         cases.push(Case::new(fused, [inputs, vec![saved]].concat()));
+        // What is added to a product, on either side.
+        let (fused, inputs) = of(extents, transpose_a, transpose_b);
+        let fused = fused.then(Arc::new(Add), 2, 1).then(Arc::new(Add), 2, 0);
+        let added = CaseInput::normal([extents[0], n]);
+        cases.push(Case::new(fused, [inputs, vec![added; 2]].concat()));
     }
     cases
 }

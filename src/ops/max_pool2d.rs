@@ -27,6 +27,15 @@ pub enum MaxPool2d {
     },
 }
 
+/// Whether every pixel is in at most one window, those next to each other are side by side, and few are between two windows.
+fn apart(window: &Window) -> bool {
+    let axis = |axis: usize| {
+        let (kernel, stride) = (window.kernel[axis], window.stride[axis]);
+        kernel <= stride && stride <= 64 && window.padding[axis] == 0 && window.dilation[axis] == 1
+    };
+    axis(0) && axis(1)
+}
+
 impl Op for MaxPool2d {
     fn name(&self) -> &'static str {
         "max_pool2d"
@@ -64,7 +73,7 @@ impl Op for MaxPool2d {
         constants.push(("DH", window.dilation[0].into()));
         constants.push(("DW", window.dilation[1].into()));
         let taps = window.kernel[0] * window.kernel[1];
-        let (entry, operands, loop_trips) = match self {
+        let (mut entry, operands, mut loop_trips) = match self {
             Self::Forward { .. } => (
                 ["forward", "forward_vec4"],
                 vec![Operand::Input(0), Operand::Output(0), Operand::Output(1)],
@@ -76,12 +85,20 @@ impl Op for MaxPool2d {
                 extents.backward_trips(window),
             ),
         };
+        let mut invocations = outputs[0].elements() / lanes;
+        let [sh, sw] = window.stride;
+        if matches!(self, Self::Backward { .. }) && lanes == 4 && apart(window) {
+            entry[1] = "backward_apart_vec4";
+            let [n, h, w, c] = extents.x;
+            invocations = n * h.div_ceil(sh) * w.div_ceil(sw) * c / 4;
+            loop_trips = sh * (1 + sw);
+        }
         vec![Lowering::one(Dispatch {
             shader: "max_pool2d",
             entry: entry[usize::from(lanes == 4)],
             constants,
             operands,
-            invocations: outputs[0].elements() / lanes,
+            invocations,
             loop_trips,
             flops: (extents.output().elements() * taps) as u64,
             fusion: Fusion::host(lanes == 4 && matches!(self, Self::Backward { .. })),
@@ -127,6 +144,8 @@ pub fn cases() -> Vec<Case> {
     let mut list = pooling::cases();
     list.push(([2, 9, 8, 3], dilated([3, 2], [1, 2], [2, 1], [2, 3])));
     list.push(([2, 10, 9, 4], dilated([2, 3], [2, 1], [1, 0], [3, 2])));
+    list.push(([3, 11, 13, 8], dilated([2, 2], [2, 2], [0, 0], [1, 1])));
+    list.push(([2, 13, 9, 4], dilated([2, 1], [3, 4], [0, 0], [1, 1])));
     list.push(([2, 7, 9, 5], dilated([2, 2], [1, 1], [1, 1], [1, 3])));
     let distinct = list.into_iter().map(|case| (case, Domain::Distinct));
     let tied = [

@@ -4,12 +4,17 @@
 //! (the kernels); a view has no kernels. The lists below are the registry: tests, `verify` and benches walk them.
 //! Invariant: an op does not know on which adapter it runs.
 
+pub mod accumulate;
 pub mod adam;
 pub mod add;
 pub mod add_bias;
 pub mod advance;
+pub mod average;
 pub mod avg_pool2d;
 pub mod batch_indices;
+pub mod binary_cross_entropy;
+pub mod clip_norm;
+pub mod clip_value;
 pub mod conv2d;
 pub mod count_correct;
 pub mod cross_entropy;
@@ -17,17 +22,23 @@ pub mod cross_entropy;
 mod descent;
 mod elementwise;
 pub mod gather_batch;
+pub mod huber;
+pub mod lion;
 pub mod log_softmax;
+pub mod mae;
 pub mod matmul;
 pub mod max_pool2d;
 pub mod mse;
 pub mod mul;
 mod pooling;
 pub mod reduce_sum;
+mod regression;
 pub mod relu;
 pub mod reshape;
+pub mod rmsprop;
 mod rowwise;
 pub mod scale;
+pub mod schedule;
 pub mod sgd;
 pub mod sigmoid;
 pub mod softmax;
@@ -72,24 +83,34 @@ macro_rules! registry {
 }
 
 registry![
+    accumulate,
     adam,
     add,
     add_bias,
     advance,
+    average,
     avg_pool2d,
     batch_indices,
+    binary_cross_entropy,
+    clip_norm,
+    clip_value,
     conv2d,
     count_correct,
     cross_entropy,
     gather_batch,
+    huber,
+    lion,
     log_softmax,
+    mae,
     matmul,
     max_pool2d,
     mse,
     mul,
     reduce_sum,
     relu,
+    rmsprop,
     scale,
+    schedule,
     sgd,
     sigmoid,
     softmax,

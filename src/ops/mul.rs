@@ -1,8 +1,13 @@
 //! `y = a · b`, element by element.
 
+use std::sync::Arc;
+
 use super::elementwise;
+use super::sigmoid::Sigmoid;
+use super::tanh::Tanh;
 use crate::graph::{
-    Array, Case, CaseInput, Fusion, Gradient, Lowering, Op, ShapeError, Tape, Target, TensorType,
+    Array, Case, CaseInput, Domain, Fused, Fusion, Gradient, Lowering, Op, ShapeError, Stage, Tape,
+    Target, TensorType,
 };
 use crate::reference;
 
@@ -30,7 +35,10 @@ impl Op for Mul {
             inputs[0].elements(),
             2,
             1,
-            Fusion::None,
+            Fusion::Guest {
+                stage: Stage::Combine("mul"),
+                chain: 0,
+            },
         )]
     }
 
@@ -60,5 +68,17 @@ pub fn cases() -> Vec<Case> {
                 vec![CaseInput::normal([size]), CaseInput::normal([size])],
             )
         })
+        .chain([3, 10_006].map(fused_case))
         .collect()
+}
+
+/// A chain of element-by-element ops of every kind, in one kernel.
+fn fused_case(size: usize) -> Case {
+    let fused = Fused::new(Arc::new(Sigmoid::Forward), 1)
+        .then(Arc::new(Mul), 2, 1)
+        .then(Arc::new(Tanh::Forward), 1, 0)
+        .then(Arc::new(Tanh::Backward), 2, 1);
+    let saved = CaseInput::floats([size], Domain::Positive);
+    let inputs = vec![CaseInput::normal([size]), CaseInput::normal([size]), saved];
+    Case::new(fused, inputs)
 }

@@ -88,6 +88,22 @@ fn stages(
     dispatches
 }
 
+/// The sum of `count` floats in `from`, by kernels that are added to `dispatches`; where it lies.
+pub(super) fn total(
+    count: usize,
+    from: Operand,
+    scratch: &mut Vec<usize>,
+    dispatches: &mut Vec<Dispatch>,
+) -> Operand {
+    if count == 1 {
+        return from;
+    }
+    let to = Operand::Scratch(scratch.len());
+    scratch.push(1);
+    dispatches.extend(stages([1, count, 1], MAX_CHUNK, 1.0, from, to, scratch));
+    to
+}
+
 /// A node whose kernel leaves `planes` partial results of `elements` in the scratch buffer it is given, and the kernels that add
 /// them up in a fixed order. A single plane is the result.
 pub(super) fn of_planes(

@@ -2,14 +2,14 @@
 
 use super::state;
 use crate::graph::{
-    Array, Case, CaseInput, Dispatch, Domain, Fusion, Gradient, Lowering, Op, Operand, ShapeError,
-    Tape, Target, TensorType,
+    Array, Case, CaseInput, Dispatch, Fusion, Gradient, Lowering, Op, Operand, ShapeError, Tape,
+    Target, TensorType,
 };
 use crate::reference;
 
 /// `torch.optim.SGD` with dampening 0.
 ///
-/// Inputs: parameters (n), gradients (n), with momentum its buffer (n), `schedule`, `counters`. Outputs: the new parameters and
+/// Inputs: parameters (n), gradients (n), with momentum its buffer (n), groups, `schedule`, `counters`. Outputs: the new parameters and
 /// the new buffer, in place. A buffer that was never written may hold anything: the first step does not read it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sgd {
@@ -80,15 +80,21 @@ impl Op for Sgd {
                     parameters,
                     Operand::Input(1),
                     Operand::Input(3),
-                    momentum,
                     Operand::Input(4),
+                    momentum,
+                    Operand::Input(5),
                 ],
                 if self.nesterov { 8 } else { 6 },
             )
         } else {
             (
                 "forward",
-                vec![parameters, Operand::Input(1), Operand::Input(2)],
+                vec![
+                    parameters,
+                    Operand::Input(1),
+                    Operand::Input(2),
+                    Operand::Input(3),
+                ],
                 4,
             )
         };
@@ -109,7 +115,7 @@ impl Op for Sgd {
     }
 
     fn reference(&self, inputs: &[Array]) -> Vec<Array> {
-        let [.., schedule, counters] = inputs else {
+        let [.., groups, schedule, counters] = inputs else {
             panic!("the inputs were inferred");
         };
         reference::sgd::forward(
@@ -118,6 +124,7 @@ impl Op for Sgd {
             self.has_buffer()
                 .then(|| (&inputs[2], self.momentum.into())),
             self.nesterov,
+            groups,
             self.weight_decay.into(),
             schedule.data[state::LEARNING_RATE],
             counters.data[state::STEP],
@@ -143,11 +150,7 @@ pub fn cases() -> Vec<Case> {
             for step in [0, 1_000_003] {
                 let slabs = 2 + usize::from(op.has_buffer());
                 let mut inputs = vec![CaseInput::normal([size]); slabs];
-                inputs.push(CaseInput::floats(
-                    [state::SCHEDULE],
-                    Domain::Given(vec![0.125, 0.0, 0.0, 0.0]),
-                ));
-                inputs.push(CaseInput::words(&[step, 3, 64, 0, 0, 0, 0, 0]));
+                inputs.extend(state::cases(size, 0.125, step));
                 cases.push(Case::new(op, inputs));
             }
         }
@@ -203,7 +206,13 @@ mod tests {
             ..Sgd::default()
         };
         let slab = TensorType::f32([64]);
-        let inputs = [slab.clone(), slab, state::schedule(), state::counters()];
+        let inputs = [
+            slab.clone(),
+            slab,
+            state::groups(64),
+            state::schedule(),
+            state::counters(),
+        ];
         assert!(op.infer(&inputs).is_err(), "a buffer is missing");
         assert!(Sgd::default().infer(&inputs).is_ok(), "none is needed");
     }

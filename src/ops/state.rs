@@ -1,9 +1,11 @@
-//! Where the training is: two small tensors that steps, data order and optimisers share.
+//! Where the training is, and what differs from parameter to parameter: small tensors that steps, data order and optimisers share.
 //!
-//! `counters` is U32 (8): word 0 [`STEP`], 1 [`EPOCH`], 2 [`POSITION`]. `schedule` is F32 (4): word 0 [`LEARNING_RATE`]. The other
-//! words are reserved and 0. `shaders/lib/state.wgsl` holds the same names for the kernels.
+//! `counters` is U32 (8): word 0 [`STEP`], 1 [`EPOCH`], 2 [`POSITION`]. `schedule` is F32 (4): word 0 [`LEARNING_RATE`], 1 [`BASE`],
+//! 2 [`GRADIENT_NORM`]. The other words are reserved and 0. `groups` is F32 (rows, 2), with a row for every [`GROUP`] elements of a
+//! slab: the factors of their learning rate ([`LEARNING_RATE_SCALE`]) and of their weight decay ([`DECAY_SCALE`]). `shaders/lib/state.wgsl` and
+//! `groups.wgsl` hold the same names for the kernels.
 
-use crate::graph::{DType, ShapeError, TensorType};
+use crate::graph::{CaseInput, DType, Domain, SLICE_ALIGNMENT, ShapeError, TensorType};
 
 /// Words of `counters`.
 pub const COUNTERS: usize = 8;
@@ -23,6 +25,24 @@ pub const SCHEDULE: usize = 4;
 /// In `schedule`: the learning rate of the next update.
 pub const LEARNING_RATE: usize = 0;
 
+/// In `schedule`: the learning rate that a schedule multiplies, as the host has set it.
+pub const BASE: usize = 1;
+
+/// In `schedule`: the words that the host has set and a smaller learning rate changes.
+pub const BASES: [usize; 2] = [LEARNING_RATE, BASE];
+
+/// In `schedule`: the norm of the last gradient before it was clipped; 0 where nobody asks for it.
+pub const GRADIENT_NORM: usize = 2;
+
+/// Elements of a slab that have a row of `groups` in common: no two tensors share them.
+pub const GROUP: usize = SLICE_ALIGNMENT;
+
+/// In a row of `groups`: the factor of the learning rate. Where it is 0, parameters and moments are not touched.
+pub const LEARNING_RATE_SCALE: usize = 0;
+
+/// In a row of `groups`: the factor of the weight decay.
+pub const DECAY_SCALE: usize = 1;
+
 /// The type of `counters`.
 pub fn counters() -> TensorType {
     TensorType::u32([COUNTERS])
@@ -31,6 +51,23 @@ pub fn counters() -> TensorType {
 /// The type of `schedule`.
 pub fn schedule() -> TensorType {
     TensorType::f32([SCHEDULE])
+}
+
+/// The type of `groups` for slabs of so many elements.
+pub fn groups(elements: usize) -> TensorType {
+    TensorType::f32([elements.div_ceil(GROUP), 2])
+}
+
+/// The last inputs of a case of an optimiser: groups, some of them still, `schedule` and `counters`.
+pub(super) fn cases(elements: usize, learning_rate: f64, step: u32) -> [CaseInput; 3] {
+    [
+        CaseInput::floats(groups(elements).shape, Domain::Weights),
+        CaseInput::floats(
+            [SCHEDULE],
+            Domain::Given(vec![learning_rate, 0.0, 0.0, 0.0]),
+        ),
+        CaseInput::words(&[step, 3, 64, 0, 0, 0, 0, 0]),
+    ]
 }
 
 /// Refuses inputs of other types than these.
@@ -56,8 +93,8 @@ pub(super) fn expect(
     Ok(())
 }
 
-/// Refuses an optimiser's inputs unless all but the last two are one slab's parameters, gradients and moments, and the last two
-/// are `schedule` and `counters`.
+/// Refuses an optimiser's inputs unless all but the last three are one slab's parameters, gradients and moments, and the last
+/// three are `groups`, `schedule` and `counters`.
 pub(super) fn expect_slabs(
     op: &str,
     inputs: &[TensorType],
@@ -75,6 +112,7 @@ pub(super) fn expect_slabs(
         .iter()
         .map(|&name| (name, parameters.clone()))
         .collect();
+    expected.push(("groups", groups(parameters.elements())));
     expected.push(("schedule", schedule()));
     expected.push(("counters", counters()));
     expect(op, inputs, &expected)
@@ -96,8 +134,12 @@ mod tests {
             ("EPOCH", EPOCH),
             ("POSITION", POSITION),
             ("LEARNING_RATE", LEARNING_RATE),
+            ("BASE", BASE),
+            ("GRADIENT_NORM", GRADIENT_NORM),
         ]
         .map(|(name, word)| format!("const {name}: u32 = {word}u;"));
         assert_eq!(twin, here);
+        let groups = crate::wgsl::expand("#import groups");
+        assert!(groups.contains(&format!("const GROUP4: u32 = {}u;", GROUP / 4)));
     }
 }

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::graph::{DType, Fused, Fusion, Graph, Lowering, Node, OpRef, Storage, Target, Value};
+use super::commute::commute;
+use crate::graph::{
+    DType, Fused, Fusion, Graph, Lowering, Node, OpRef, Stage, Storage, Target, Value,
+};
 
 /// Stages of one chain, at most: with the operands of any host they stay within the eight buffers that every adapter binds.
 const MAX_STAGES: usize = 4;
@@ -11,6 +14,7 @@ const MAX_STAGES: usize = 4;
 /// Makes one node of every chain whose host, in the way that is best on such an adapter, has an epilogue. Each stage saves a store
 /// and a load of a whole tensor, and a dispatch. The nodes of the chain but for the last are left without readers.
 pub(super) fn fuse(graph: &mut Graph, keep: &[Value], target: &Target) {
+    commute(graph, &readers(graph, keep));
     let readers = readers(graph, keep);
     for index in 0..graph.nodes().len() {
         let Some(chain) = Chain::from(graph, index, &readers, target) else {
@@ -62,16 +66,18 @@ impl Chain {
         let &[mut link] = host.outputs.as_slice() else {
             return None;
         };
-        if best_fusion(graph, host, target)? != Fusion::Host(Vec::new()) {
-            return None;
-        }
+        let knows_columns = match best_fusion(graph, host, target)? {
+            Fusion::Host(stages) if stages.is_empty() => true,
+            Fusion::Guest { .. } => false,
+            Fusion::Host(_) | Fusion::None => return None,
+        };
         let mut chain = Self {
             op: Fused::new(host.op.clone(), host.inputs.len()),
             inputs: host.inputs.clone(),
             last: index,
         };
         for _ in 0..MAX_STAGES {
-            let Some((next, place)) = guest(graph, link, readers, target) else {
+            let Some((next, place)) = guest(graph, link, readers, knows_columns, target) else {
                 break;
             };
             let node = &graph.nodes()[next];
@@ -85,17 +91,28 @@ impl Chain {
     }
 }
 
-/// The node that alone reads a tensor and can be a stage on it, with the place of the tensor among its inputs.
+/// The node that alone reads a tensor and can be a stage on it, with the place of the tensor among its inputs; a row is added only
+/// by a host that knows columns.
 fn guest(
     graph: &Graph,
     link: Value,
     readers: &BTreeMap<Value, usize>,
+    knows_columns: bool,
     target: &Target,
 ) -> Option<(usize, usize)> {
     let next = *readers.get(&link)?;
     let node = &graph.nodes()[next];
-    let Fusion::Guest { chain, .. } = best_fusion(graph, node, target)? else {
-        return None;
+    let chain = match best_fusion(graph, node, target)? {
+        Fusion::Guest {
+            stage: Stage::AddRow,
+            ..
+        } if !knows_columns => return None,
+        Fusion::Guest {
+            stage: Stage::Combine(_),
+            ..
+        } => node.inputs.iter().position(|&input| input == link)?,
+        Fusion::Guest { chain, .. } => chain,
+        Fusion::Host(_) | Fusion::None => return None,
     };
     let fits = graph.info(link).storage == Storage::Planned
         && node.inputs.get(chain) == Some(&link)

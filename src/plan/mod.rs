@@ -3,6 +3,7 @@
 //! Everything is decided here before anything is allocated: which nodes run, in which order, and which buffer each tensor lives
 //! in, so that the peak memory is known. Invariant: a plan does not know what a wgpu buffer is.
 
+mod commute;
 mod fuse;
 mod memory;
 
@@ -321,9 +322,10 @@ mod tests {
         let slab = || TensorType::f32([64]);
         let parameters = graph.persistent("parameters", slab());
         let gradients = graph.persistent("gradients", slab());
+        let groups = graph.persistent("groups", state::groups(64));
         let schedule = graph.persistent("schedule", state::schedule());
         let counters = graph.persistent("counters", state::counters());
-        let inputs = [parameters, gradients, schedule, counters];
+        let inputs = [parameters, gradients, groups, schedule, counters];
         graph
             .apply(std::sync::Arc::new(Sgd::default()), &inputs)
             .unwrap();

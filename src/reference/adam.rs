@@ -1,10 +1,11 @@
 //! Adam and AdamW, as `torch.optim.Adam` and `torch.optim.AdamW`.
 
+use super::groups;
 use crate::graph::Array;
 
-/// The new parameters, `m` and `v`, with `t = step + 1`: `p = p − learning_rate · weight_decay · p` (decoupled) or
-/// `g = gradient + weight_decay · p`, `m = β₁ · m + (1 − β₁) · g`, `v = β₂ · v + (1 − β₂) · g²`,
-/// `p = p − learning_rate / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε)`.
+/// The new parameters, `m` and `v`, with `t = step + 1`, `l = learning_rate · groups[.., 0]` and `w = weight_decay · groups[.., 1]`:
+/// `p = p − l · w · p` (decoupled) or `g = gradient + w · p`, `m = β₁ · m + (1 − β₁) · g`, `v = β₂ · v + (1 − β₂) · g²`,
+/// `p = p − l / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε)`. Nothing moves where `groups[.., 0]` is 0.
 pub fn forward(
     parameters: &Array,
     gradients: &Array,
@@ -14,12 +15,18 @@ pub fn forward(
     epsilon: f64,
     weight_decay: f64,
     decoupled: bool,
+    groups: &Array,
     learning_rate: f64,
     step: f64,
 ) -> Vec<Array> {
     let t = step + 1.0;
     let (mut p, mut m, mut v) = (parameters.clone(), m.clone(), v.clone());
     for i in 0..p.data.len() {
+        let (scale, decay) = groups::of(groups, i);
+        if scale == 0.0 {
+            continue;
+        }
+        let (learning_rate, weight_decay) = (learning_rate * scale, weight_decay * decay);
         let mut g = gradients.data[i];
         if decoupled {
             p.data[i] -= learning_rate * weight_decay * p.data[i];

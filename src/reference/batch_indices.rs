@@ -5,13 +5,15 @@ use std::ops::Range;
 use crate::graph::Array;
 use crate::rng;
 
-/// Row `r` is sample `p = position + r` of the epoch over the samples of `part`. Before the end of the part its index is
-/// `part.start + p`, or `part.start + permuted(p)`, and it weighs 1 / (real samples in this batch); beyond it `part.start` and 0.
+/// Row `r` of `rows` is sample `p = position + r` of the epoch over the samples of `part`. Before the end of the part its index is
+/// `part.start + p`, or `part.start + permuted(p)`, and it weighs 1 / (real samples in this batch); beyond it, or beyond the
+/// batch, `part.start` and 0.
 /// `counters` are step, epoch, position.
 pub fn forward(
     counters: &Array,
     part: &Range<usize>,
     batch: usize,
+    rows: &Range<usize>,
     shuffle: Option<u64>,
 ) -> [Array; 2] {
     let epoch = counters.data[1];
@@ -23,17 +25,17 @@ pub fn forward(
             real += 1.0;
         }
     }
-    let mut indices = Array::zeros([batch]);
-    let mut weights = Array::zeros([batch]);
-    for r in 0..batch {
+    let mut indices = Array::zeros([rows.len()]);
+    let mut weights = Array::zeros([rows.len()]);
+    for (i, r) in rows.clone().enumerate() {
         let p = position + r as f64;
-        indices.data[r] = part.start as f64;
-        if p < count {
-            indices.data[r] += match shuffle {
+        indices.data[i] = part.start as f64;
+        if p < count && r < batch {
+            indices.data[i] += match shuffle {
                 Some(seed) => f64::from(rng::permuted(word(p), word(count), seed, word(epoch))),
                 None => p,
             };
-            weights.data[r] = 1.0 / real;
+            weights.data[i] = 1.0 / real;
         }
     }
     [indices, weights]

@@ -3,17 +3,26 @@
 //! Nothing here is shared with the kernels or with each other; the gradients are proved by finite differences.
 //! Invariant: a reference knows shapes and numbers, nothing else.
 
+pub mod accumulate;
 pub mod adam;
 pub mod add;
 pub mod add_bias;
 pub mod advance;
+pub mod average;
 pub mod avg_pool2d;
 pub mod batch_indices;
+pub mod binary_cross_entropy;
+pub mod clip_norm;
+pub mod clip_value;
 pub mod conv2d;
 pub mod count_correct;
 pub mod cross_entropy;
 pub mod gather_batch;
+mod groups;
+pub mod huber;
+pub mod lion;
 pub mod log_softmax;
+pub mod mae;
 pub mod matmul;
 pub mod max_pool2d;
 pub mod mse;
@@ -21,7 +30,9 @@ pub mod mul;
 pub mod reduce_sum;
 pub mod relu;
 pub mod reshape;
+pub mod rmsprop;
 pub mod scale;
+pub mod schedule;
 pub mod sgd;
 pub mod sigmoid;
 pub mod softmax;

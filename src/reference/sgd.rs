@@ -1,15 +1,18 @@
 //! Stochastic gradient descent, as `torch.optim.SGD` (dampening 0).
 
+use super::groups;
 use crate::graph::Array;
 
-/// The new parameters and, with momentum (the buffer and its factor), the new buffer: `g = gradient + weight_decay · p`,
+/// The new parameters and, with momentum (the buffer and its factor), the new buffer, with `l = learning_rate · groups[.., 0]`:
+/// `g = gradient + weight_decay · groups[.., 1] · p`,
 /// `buf = g` in the first step (`step` 0), else `momentum · buf + g`, `g = g + momentum · buf` (Nesterov) or `buf`,
-/// `p = p − learning_rate · g`.
+/// `p = p − l · g`. Nothing moves where `groups[.., 0]` is 0.
 pub fn forward(
     parameters: &Array,
     gradients: &Array,
     momentum: Option<(&Array, f64)>,
     nesterov: bool,
+    groups: &Array,
     weight_decay: f64,
     learning_rate: f64,
     step: f64,
@@ -17,7 +20,11 @@ pub fn forward(
     let mut p = parameters.clone();
     let mut buffer = momentum.map(|(buffer, _)| buffer.clone());
     for i in 0..p.data.len() {
-        let mut g = gradients.data[i] + weight_decay * p.data[i];
+        let (scale, decay) = groups::of(groups, i);
+        if scale == 0.0 {
+            continue;
+        }
+        let mut g = gradients.data[i] + weight_decay * decay * p.data[i];
         if let (Some(buffer), Some((_, momentum))) = (&mut buffer, momentum) {
             let buf = if step == 0.0 {
                 g
@@ -27,7 +34,7 @@ pub fn forward(
             buffer.data[i] = buf;
             g = if nesterov { g + momentum * buf } else { buf };
         }
-        p.data[i] -= learning_rate * g;
+        p.data[i] -= learning_rate * scale * g;
     }
     let mut outputs = vec![p];
     outputs.extend(buffer);

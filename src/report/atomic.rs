@@ -1,9 +1,9 @@
 //! Files that are there whole or not at all.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::disk::Disk;
 use crate::error::{Error, Result};
 
 /// Writes a file so that at no moment, power cuts included, a part of it stands under its name: a temporary file beside it is
@@ -11,17 +11,22 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// Whatever the system refuses; the temporary file is removed then.
-pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(super) fn write(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<()> {
     let temporary = beside(path);
-    let written = fill(&temporary, path, bytes).and_then(|()| {
-        fs::rename(&temporary, path).map_err(|error| Error::io(path, "rename", error))
-    });
+    // Errors name the file that is wanted: the temporary one is nobody's business.
+    let created = disk.create(&temporary, bytes);
+    let written = created
+        .map_err(|error| Error::io(path, "write", error))
+        .and_then(|()| {
+            disk.rename(&temporary, path)
+                .map_err(|error| Error::io(path, "rename", error))
+        });
     if written.is_err() {
         // The first error is the one to tell; what is left over is hidden and has no reader.
         let _ = fs::remove_file(&temporary);
         return written;
     }
-    sync_folder(path.parent().unwrap_or(Path::new("")))
+    sync_folder(disk, path.parent().unwrap_or(Path::new("")))
 }
 
 /// A name in the same folder, of this process alone.
@@ -32,35 +37,20 @@ fn beside(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Errors name the file that is wanted: the temporary one is nobody's business.
-fn fill(temporary: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(temporary)
-        .map_err(|error| Error::io(path, "create", error))?;
-    file.write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .map_err(|error| Error::io(path, "write", error))
-}
-
-/// Makes a rename in a folder last. Windows has no such call: there a rename lasts with the file system's journal.
-pub(super) fn sync_folder(folder: &Path) -> Result<()> {
-    if cfg!(unix) {
-        let folder = if folder.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            folder
-        };
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(|error| Error::io(folder, "sync", error))?;
-    }
-    Ok(())
+/// Makes a rename in a folder last.
+pub(super) fn sync_folder(disk: &dyn Disk, folder: &Path) -> Result<()> {
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    disk.sync_folder(folder)
+        .map_err(|error| Error::io(folder, "sync", error))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::disk::System;
     use super::*;
     use crate::error::Class;
 
@@ -77,8 +67,8 @@ mod tests {
     fn a_file_is_replaced_whole_and_nothing_is_left_beside_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.json");
-        write(&path, b"a long first text").unwrap();
-        write(&path, b"second").unwrap();
+        write(&System, &path, b"a long first text").unwrap();
+        write(&System, &path, b"second").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"second");
         assert_eq!(names(folder.path()), ["a.json"]);
     }
@@ -89,7 +79,7 @@ mod tests {
         let path = folder.path().join("taken");
         fs::create_dir(&path).unwrap();
         fs::write(path.join("inside"), b"x").unwrap();
-        let error = write(&path, b"bytes").unwrap_err();
+        let error = write(&System, &path, b"bytes").unwrap_err();
         assert_eq!(error.class(), Class::Storage);
         assert_eq!(names(folder.path()), ["taken"]);
     }
@@ -97,7 +87,7 @@ mod tests {
     #[test]
     fn a_folder_that_is_not_there_is_a_storage_error_naming_the_file() {
         let folder = tempfile::tempdir().unwrap();
-        let error = write(&folder.path().join("no/a.json"), b"x").unwrap_err();
+        let error = write(&System, &folder.path().join("no/a.json"), b"x").unwrap_err();
         assert_eq!(error.class(), Class::Storage);
         assert!(error.to_string().contains("no/a.json: "), "{error}");
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::svg::{self, Axis, Figure, Series};
 use super::table::Table;
-use super::{CONFIG, atomic, card, page, pictures};
+use super::{CONFIG, card, page, pictures};
 use crate::error::{Error, Result};
 use crate::train::{Classes, Measured, Outcome, Start};
 
@@ -52,12 +52,11 @@ impl<'a> Document<'a> {
         figures.collect()
     }
 
-    /// Writes the files.
+    /// Writes the files, by their names.
     ///
     /// # Errors
     /// Whatever the system refuses.
-    pub(super) fn write(&self, run: &Path) -> Result<()> {
-        let write = |name: &str, bytes: &[u8]| atomic::write(&run.join(name), bytes);
+    pub(super) fn write(&self, write: &dyn Fn(&str, &[u8]) -> Result<()>) -> Result<()> {
         if let Some(figure) = curve(&self.table, "loss") {
             write("loss.svg", figure.standalone().as_bytes())?;
         }

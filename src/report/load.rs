@@ -108,8 +108,7 @@ fn check_folder(path: &Path) -> Result<()> {
         [MODEL, WEIGHTS, SUMMARY] | [WEIGHTS, SUMMARY] | [SUMMARY] => Err(Error::data(
             format!("{shown}: the run did not finish: {} missing", are(&missing)),
             format!(
-                "train it again, `anygrad train {}` has its settings; or {}",
-                path.join(CONFIG).display(),
+                "go on with it, `anygrad train --resume {shown}`; or {}",
                 advice(&[path.parent().unwrap_or(path), Path::new("runs")])
             ),
         )),
@@ -260,7 +259,8 @@ mod tests {
     use crate::rng::{Sequence, Stream};
 
     fn run_in(parent: &Path) -> PathBuf {
-        let mut run = RunFolder::create(parent, "digits", &shipped()).unwrap();
+        let mut run =
+            RunFolder::create(parent, "digits", &shipped(), None, &Tuning::default()).unwrap();
         run.finish(&start(), &outcome()).unwrap();
         run.path().to_owned()
     }
@@ -317,7 +317,14 @@ mod tests {
     #[test]
     fn a_run_without_its_summary_did_not_finish() {
         let parent = tempfile::tempdir().unwrap();
-        let run = RunFolder::create(parent.path(), "digits", &shipped()).unwrap();
+        let run = RunFolder::create(
+            parent.path(),
+            "digits",
+            &shipped(),
+            None,
+            &Tuning::default(),
+        )
+        .unwrap();
         let (what, help) = refused(run.path());
         assert!(what.contains("did not finish"), "{what}");
         assert!(help.contains("anygrad train"), "{help}");

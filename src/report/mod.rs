@@ -4,6 +4,7 @@
 //! runs/digits/config.toml           every setting, defaults written out
 //!             model.json            classes, sample shape, normalisation
 //!             weights.safetensors   the weights, in PyTorch's layout
+//!             weights-last.safetensors   the weights of the last step, where weights.safetensors are an average
 //!             metrics.csv           a line per epoch, written as it ends
 //!             metrics.jsonl         the same as JSON
 //!             events.out.tfevents…  the same for TensorBoard
@@ -11,13 +12,19 @@
 //!             report.html           the run as a page; loss.svg, confusion.svg and samples.png are its pictures
 //!             README.md             the run as a model card
 //!             summary.json          scores and circumstances; written last, so it marks a finished run
+//!             checkpoints/step-N/   the whole state after so many steps, to go on from
+//!             kernels.json          which ways its kernels are computed
+//!             init.safetensors      the weights it began with, where they were given
 //! ```
 //!
 //! Invariant: a file is there whole or not at all; only the metrics grow, a line at a time.
 
-pub mod atomic;
+mod atomic;
 mod card;
+mod checkpoints;
 mod compare;
+mod curve;
+mod disk;
 mod document;
 mod environment;
 mod folder;
@@ -33,12 +40,14 @@ mod svg;
 mod table;
 mod tensorboard;
 
+pub use checkpoints::Found;
 pub use compare::Comparison;
+pub use curve::write_curve;
 use document::Document;
-pub use folder::RunFolder;
+pub use folder::{Begun, RunFolder};
 pub use load::{kernels, load};
 pub use predictions::write_predictions;
-pub use records::{AdapterRecord, SampleCounts, Summary};
+pub use records::{AdapterRecord, BestRecord, SampleCounts, Summary};
 pub use table::Table;
 
 /// Writes a file that is there whole or not at all.
@@ -46,7 +55,7 @@ pub use table::Table;
 /// # Errors
 /// Whatever the system refuses.
 pub fn write_file(path: &std::path::Path, bytes: &[u8]) -> crate::error::Result<()> {
-    atomic::write(path, bytes)
+    atomic::write(&disk::System, path, bytes)
 }
 
 /// Every setting, defaults written out.
@@ -55,6 +64,14 @@ const CONFIG: &str = "config.toml";
 const MODEL: &str = "model.json";
 /// The weights.
 const WEIGHTS: &str = "weights.safetensors";
+/// The weights of the last step, where the others are an average.
+const LAST_WEIGHTS: &str = "weights-last.safetensors";
+/// Which ways its kernels are computed.
+const KERNELS: &str = "kernels.json";
+/// The weights it began with, where they were given.
+const INIT: &str = "init.safetensors";
+/// Held by the process that writes the run.
+const LOCK: &str = ".lock";
 /// A line per epoch.
 const METRICS: &str = "metrics.csv";
 /// Program, command, adapter, driver, limits.
@@ -70,9 +87,10 @@ pub(crate) mod fabricated {
     use crate::gpu::{AdapterInfo, Limits};
     use crate::metrics::{Classification, Predictions};
     use crate::nn::LayerSummary;
+    use crate::train::checkpoint::{Buffer, Circumstances, HostState};
     use crate::train::{
-        Classes, Epoch, Evaluation, Measured, Metric, Mistake, Model, Outcome, Scores, Start,
-        Weights,
+        Checkpoint, Classes, Ending, Epoch, Evaluation, Measured, Metric, Mistake, Model, Outcome,
+        Scores, Start, Weights,
     };
 
     pub(crate) fn adapter() -> AdapterInfo {
@@ -125,9 +143,12 @@ pub(crate) mod fabricated {
             planned_bytes: 2_000_000,
             data_bytes: 115_008,
             batch: 32,
+            micro_batch: 32,
             steps: 820,
             steps_per_epoch: 41,
             kernels: crate::train::Tuning::default(),
+            resumed: None,
+            notes: Vec::new(),
         }
     }
 
@@ -176,6 +197,7 @@ pub(crate) mod fabricated {
     pub(crate) fn outcome() -> Outcome {
         Outcome {
             weights: Weights::default(),
+            raw_weights: None,
             model: Model {
                 classes: vec!["0".to_owned(), "1".to_owned()],
                 sample_shape: [8, 8, 1],
@@ -191,11 +213,41 @@ pub(crate) mod fabricated {
             }),
             evaluation: None,
             mistakes: Vec::new(),
+            ending: Ending::Complete,
+            best: None,
+            restored: false,
             steps: 820,
             startup_seconds: 0.5,
             train_seconds: 3.25,
             bytes_read: 1234,
             blocking_waits: 0,
+        }
+    }
+
+    pub(crate) fn checkpoint(step: u64) -> Checkpoint {
+        let host = HostState {
+            step,
+            seconds: 1.5,
+            ..HostState::default()
+        };
+        Checkpoint {
+            host,
+            circumstances: Circumstances {
+                version: "0.1.0".to_owned(),
+                adapter: "Radeon RX 6700 (Vulkan)".to_owned(),
+                driver: "radv".to_owned(),
+                data: "digits".to_owned(),
+                data_sha256: "00".to_owned(),
+                choices: std::collections::BTreeMap::new(),
+                kernels: vec!["relu".to_owned()],
+            },
+            weights: Weights::default(),
+            buffers: ["counters", "first moments"]
+                .map(|name| Buffer {
+                    name: name.to_owned(),
+                    words: vec![7; 4],
+                })
+                .to_vec(),
         }
     }
 
@@ -208,6 +260,7 @@ pub(crate) mod fabricated {
                 metric: Metric::Accuracy(0.875),
             },
             validation,
+            learning_rate: 0.01,
             samples_per_second: 12345.5,
             seconds: 1.5,
         }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::train::{Outcome, Scores, Start, Tuning};
+use crate::train::{Ending, Outcome, Scores, Start, Tuning};
 
 /// An adapter, as far as it explains a result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -52,6 +52,19 @@ impl From<[usize; 3]> for SampleCounts {
     }
 }
 
+/// The best epoch of a training that was monitored.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct BestRecord {
+    /// What was monitored.
+    pub metric: &'static str,
+    /// Its value.
+    pub value: f64,
+    /// The epoch, from 1.
+    pub epoch: u64,
+    /// Steps done at its end.
+    pub step: u64,
+}
+
 /// A finished training (`summary.json`).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Summary {
@@ -73,6 +86,12 @@ pub struct Summary {
     pub planned_bytes: usize,
     /// Samples per step.
     pub batch: usize,
+    /// Why it ended.
+    pub ending: Ending,
+    /// The best epoch, where one was looked for.
+    pub best: Option<BestRecord>,
+    /// Whether the weights are those of the best epoch, and not of the last step.
+    pub restored: bool,
     /// Steps done.
     pub steps: u64,
     /// Over the training samples of the last epoch, each measured when it was trained on.
@@ -111,6 +130,14 @@ impl Summary {
             parameters: start.parameters,
             planned_bytes: start.planned_bytes,
             batch: start.batch,
+            ending: outcome.ending,
+            best: outcome.best.map(|(metric, best)| BestRecord {
+                metric: metric.word(),
+                value: best.value,
+                epoch: best.epoch,
+                step: best.step,
+            }),
+            restored: outcome.restored,
             steps: outcome.steps,
             train,
             validation,

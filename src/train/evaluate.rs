@@ -8,7 +8,7 @@ use super::resident::Reading;
 use super::session::{Evaluator, Session};
 use super::step::{self, Pass};
 use super::{Metric, Model, Scores, Trained, Weights, resident};
-use crate::config::{Config, Loss};
+use crate::config::{Config, MicroBatch};
 use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result};
 use crate::gpu::{Choice, Gpu, Trust};
@@ -192,8 +192,12 @@ fn judge(
         part: dataset.parts.test.clone(),
     };
     let gpu = Gpu::open(adapter, trust)?;
-    // The scores do not depend on the batch: where the one trained with does not fit, a smaller one is taken.
+    // The weights of a run are what it has averaged. The scores do not depend on the batch: where the one trained with does not
+    // fit, a smaller one is taken.
     let mut config = config.clone();
+    config.average = None;
+    config.train.batch = config.train.rows();
+    config.train.micro_batch = MicroBatch::Whole;
     let (plan, answers) = loop {
         let (graph, answers) = step::evaluation(&network, &config, &data, &pass);
         let plan = Plan::for_target(graph, &[answers], &gpu.target());
@@ -211,7 +215,7 @@ fn judge(
     demand.check(&gpu, |_| Fitting::default())?;
     let mut session = Session::new(gpu, resident::measure(model));
     session.write_parameters(&slab)?;
-    if config.train.loss == Loss::Mse && !data.regression {
+    if config.train.loss.is_of_numbers() && !data.regression {
         session.write_identity(data.classes)?;
     }
     resident::upload(&session.gpu, &mut session.memory, dataset, model)?;

@@ -1,15 +1,22 @@
 //! What a training tells the outside while it runs.
 
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::checkpoint::Checkpoint;
 use super::evaluate::Evaluation;
 use super::mistakes::Mistake;
+use super::monitor::Best;
 use super::tuning::Tuning;
+use crate::config::Monitored;
 use crate::data::table::Encoding;
 use crate::data::{Known, Scale};
 use crate::gpu::AdapterInfo;
 use crate::nn::LayerSummary;
 
 /// How well a network does on some samples.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
     /// Mean loss.
     pub loss: f64,
@@ -19,7 +26,7 @@ pub struct Scores {
 }
 
 /// A figure that says more than the loss.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
     /// Of a classification: correct predictions over samples, 0 to 1.
@@ -73,12 +80,27 @@ pub struct Start {
     pub data_bytes: usize,
     /// Samples per step.
     pub batch: usize,
+    /// Samples that are computed at a time; a step adds up the gradients of as many parts as it takes.
+    pub micro_batch: usize,
     /// Steps of the whole training.
     pub steps: u64,
     /// Steps of an epoch.
     pub steps_per_epoch: u64,
     /// Which ways the kernels are computed.
     pub kernels: Tuning,
+    /// The step that the training goes on from, and the epochs that are complete, where it was begun before.
+    pub resumed: Option<Resumed>,
+    /// What to know of it.
+    pub notes: Vec<String>,
+}
+
+/// What was there of a training that goes on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resumed {
+    /// Steps done.
+    pub step: u64,
+    /// The epochs that are complete.
+    pub epochs: Vec<Epoch>,
 }
 
 /// How far the training is; about ten times a second at most.
@@ -95,7 +117,8 @@ pub struct Progress {
 }
 
 /// The end of an epoch (the last one may be cut short by `train.steps`).
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Epoch {
     /// The epoch, from 1.
     pub epoch: u64,
@@ -105,6 +128,8 @@ pub struct Epoch {
     pub train: Scores,
     /// Over the validation samples at the end of the epoch, if there are any.
     pub validation: Option<Scores>,
+    /// The learning rate of the last step.
+    pub learning_rate: f32,
     /// Samples trained per second in this epoch.
     pub samples_per_second: f64,
     /// Seconds since the first step.
@@ -118,6 +143,8 @@ pub struct Steps {
     pub first: u64,
     /// The mean loss over the batch of each step.
     pub losses: Vec<f32>,
+    /// The learning rate of the update of each step.
+    pub learning_rates: Vec<f32>,
 }
 
 /// What a training tells.
@@ -138,13 +165,48 @@ pub enum Event {
     Progress(Progress),
     /// After each epoch.
     Epoch(Epoch),
+    /// The state of the training, to be kept.
+    Checkpoint(Arc<Checkpoint>),
+    /// The training went back to a state that it had before.
+    Rollback(RolledBack),
+}
+
+/// A training that went back.
+#[derive(Clone, Debug)]
+pub struct RolledBack {
+    /// What was not a number.
+    pub why: String,
+    /// The steps that are done now.
+    pub step: u64,
+    /// The epochs that are complete now.
+    pub epochs: Vec<Epoch>,
+    /// What the learning rate is multiplied by from now on, against what the configuration says.
+    pub learning_rate_factor: f64,
+    /// How often it has gone back by now, and how often it may.
+    pub times: [u32; 2],
+}
+
+/// Why a training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// All its steps are done.
+    Complete,
+    /// It no longer got better.
+    EarlyStopping,
+    /// Its time was over.
+    TimeIsUp,
 }
 
 /// The result of a training.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// The trained weights in the layout of files (PyTorch's), by name.
+    ///
+    /// Where the configuration asks for it, their average over the steps.
     pub weights: super::weights::Weights,
+    /// The weights of the last step, where `weights` are an average.
+    pub raw_weights: Option<super::weights::Weights>,
     /// What `predict` and `eval` must know beside the configuration and the weights.
     pub model: Model,
     /// Over the test samples, if there are any.
@@ -153,6 +215,12 @@ pub struct Outcome {
     pub evaluation: Option<Evaluation>,
     /// The most confident mistakes among them.
     pub mistakes: Vec<Mistake>,
+    /// Why it ended.
+    pub ending: Ending,
+    /// The best epoch by the metric that was monitored, if one was.
+    pub best: Option<(Monitored, Best)>,
+    /// Whether the weights are those of the best epoch, and not of the last step.
+    pub restored: bool,
     /// Steps done.
     pub steps: u64,
     /// Seconds from the call to the first step: reading, planning, compiling.
@@ -166,7 +234,7 @@ pub struct Outcome {
 }
 
 /// What is known of a trained network beside its configuration and weights (`model.json` of a run folder).
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Model {
     /// The names of the classes; none for a regression.

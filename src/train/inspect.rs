@@ -1,9 +1,10 @@
 //! What a training would do, without doing it: layers, memory, kernels.
 
 use super::Request;
+use super::limits::binding_limit;
 use super::resident::{self, Reading};
 use super::step::{self, Resident};
-use super::trainer::{Passes, Plans};
+use super::trainer::{Passes, Plans, fitted};
 use crate::error::Result;
 use crate::gpu::{AdapterInfo, Gpu};
 use crate::nn::{LayerSummary, Network};
@@ -24,6 +25,8 @@ pub struct Inspection {
     pub regression: bool,
     /// Samples per step.
     pub batch: usize,
+    /// Samples that are computed at a time.
+    pub micro_batch: usize,
     /// The layers, each with the floating-point operations of its forward pass over one sample, a multiply-add counted as two.
     pub layers: Vec<(LayerSummary, u64)>,
     /// How many numbers are trained.
@@ -51,13 +54,10 @@ pub fn inspect(request: &Request) -> Result<Inspection> {
     let network = Network::new(config, dataset.sample_shape, model.outputs())?;
     let data = resident::resident(&dataset, &model)?;
     let gpu = Gpu::open(&request.adapter, request.trust)?;
-    let plans = Plans::new(
-        &network,
-        config,
-        &data,
-        &Passes::of(&dataset),
-        &gpu.target(),
-    );
+    let passes = Passes::of(&dataset);
+    let limit = binding_limit(&gpu);
+    let config = &fitted(&network, config, &data, &passes, &gpu.target(), limit);
+    let plans = Plans::new(&network, config, &data, &passes, &gpu.target());
     let planned_bytes = plans.peak_bytes();
     let data_bytes = resident::bytes(&dataset, &data);
     let one = Resident { samples: 1, ..data };
@@ -74,7 +74,8 @@ pub fn inspect(request: &Request) -> Result<Inspection> {
         sample_shape: dataset.sample_shape,
         classes: model.outputs(),
         regression: model.targets.is_some(),
-        batch: config.train.batch,
+        batch: config.train.samples_per_update(),
+        micro_batch: config.train.rows(),
         layers: layers
             .map(|layer| {
                 let flops = flops(&layer);

@@ -93,7 +93,8 @@ impl Demand<'_> {
         );
         let help = match fitting(limit).batch {
             Some(fits) => format!(
-                "`train.batch = {fits}` fits (now {}), as in --set train.batch={fits}; {ANOTHER}",
+                "`train.batch = {fits}` fits (now {}), as in --set train.batch={fits}; --set train.micro_batch=auto keeps the batch \
+                 and computes it in parts that fit; {ANOTHER}",
                 self.batch
             ),
             None => format!("not even a batch of 1 fits: make the layer smaller, {ANOTHER}"),

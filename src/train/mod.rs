@@ -2,14 +2,22 @@
 //!
 //! Invariant: nothing here prints; what happens is told as [`Event`]s.
 
+pub mod checkpoint;
+mod control;
+mod diagnose;
 mod evaluate;
 pub mod event;
 mod inspect;
 mod limits;
+mod lr_find;
 mod mistakes;
+mod monitor;
+mod overfit;
+mod plateau;
 mod predict;
 mod resident;
 mod run;
+pub mod schedule;
 mod session;
 pub mod step;
 mod trainer;
@@ -22,10 +30,18 @@ use crate::config::Config;
 use crate::data::Fold;
 use crate::gpu::{Choice, Trust};
 
+pub use checkpoint::{Checkpoint, Resume};
+pub use control::{Control, Stop};
 pub use evaluate::{Asked, Classes, Evaluation, Measured, Values, evaluate};
-pub use event::{Epoch, Event, Metric, Model, Outcome, Progress, Scores, Start, Steps};
+pub use event::{
+    Ending, Epoch, Event, Metric, Model, Outcome, Progress, Resumed, RolledBack, Scores, Start,
+    Steps,
+};
 pub use inspect::{Inspection, inspect};
+pub use lr_find::{Curve, Point, Range, lr_find};
 pub use mistakes::Mistake;
+pub use monitor::{Best, MonitorState};
+pub use overfit::{Overfit, overfit};
 pub use predict::{Answer, Place, Prediction, predict};
 pub use trainer::{train, train_on};
 pub use tuning::{Tune, Tuning};
@@ -48,6 +64,8 @@ pub struct Request {
     pub trust: Trust,
     /// Where the choice of kernels comes from.
     pub tune: Tune,
+    /// Where it begins and when it stops.
+    pub control: Control,
 }
 
 /// A trained network, as a run folder holds it.

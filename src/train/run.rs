@@ -1,203 +1,505 @@
 //! The training loop: many steps per submission, metrics one submission late, never a wait for the adapter.
+//!
+//! What has been submitted stands in a queue and is taken out in the same order, so that what the host knows when a copy of the
+//! adapter's state arrives is what it knew after that very step: together they are a checkpoint, and nobody waited for it.
+//! Where a decision follows from metrics (early stopping, the best epoch), the host waits for them at the end of the epoch;
+//! no step beyond it has been submitted then. No decision but that of a time limit depends on time.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::event::{Epoch, Event, Progress, Scores, Steps};
+use super::checkpoint::{Buffer, Checkpoint, Circumstances, HostState, state_buffers};
+use super::control::Stop;
+use super::event::{Ending, Epoch, Event, Progress, RolledBack, Scores, Steps};
+use super::lr_find::Range;
+use super::monitor::Monitor;
+use super::plateau;
+use super::schedule::Length;
 use super::session::{Evaluator, Measured, Pace, Piece, Session, Sums, overflow};
-use super::step::Pass;
-use super::trainer::Length;
-use crate::error::{Error, Result};
-use crate::gpu::Executor;
+use super::step::{Pass, buffers};
+use super::weights::Weights;
+use crate::config::{Every, OnNan, Plateau, Rollback};
+use crate::error::{Class, Error, Result};
+use crate::gpu::{Executor, Readback};
+use crate::nn::Network;
+use crate::ops::state;
 
 /// Progress is told at most this often.
 const PROGRESS: Duration = Duration::from_millis(100);
 
 /// Where events go.
-type Observe<'a> = dyn FnMut(&Event) -> Result<()> + 'a;
+pub(super) type Observe<'a> = dyn FnMut(&Event) -> Result<()> + 'a;
 
 /// A validation step costs about a third of a training step: no backward pass, which is twice the forward one.
 const VALIDATION_COST: f64 = 1.0 / 3.0;
 
-/// Some steps under way, and what they are for.
-struct Submission {
-    piece: Piece,
-    kind: Kind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Training,
-    /// A part of the validation at the end of an epoch; the last one completes it.
-    Validation {
-        last: bool,
+/// What was submitted, or follows what was.
+enum Awaited {
+    /// Training steps.
+    Training(Piece),
+    /// The training of an epoch is complete, or cut short.
+    Close,
+    /// A part of the validation behind it; the last one completes it.
+    Validation { piece: Piece, last: bool },
+    /// The state after the steps before it; `anchor` if it is due at this step in every run of the training.
+    State {
+        copies: Vec<(String, Readback)>,
+        anchor: bool,
     },
 }
 
-impl Submission {
+impl Awaited {
     /// What it costs the adapter, in training steps.
     fn cost(&self) -> f64 {
-        let steps = self.piece.steps as f64;
-        match self.kind {
-            Kind::Training => steps,
-            Kind::Validation { .. } => steps * VALIDATION_COST,
+        match self {
+            Self::Training(piece) => piece.steps as f64,
+            Self::Validation { piece, .. } => piece.steps as f64 * VALIDATION_COST,
+            Self::Close | Self::State { .. } => 0.0,
         }
     }
+
+    fn ready(&mut self) -> bool {
+        match self {
+            Self::Training(piece) | Self::Validation { piece, .. } => piece.readback.ready(),
+            Self::Close => true,
+            Self::State { copies, .. } => copies.iter_mut().all(|(_, copy)| copy.ready()),
+        }
+    }
+}
+
+/// Something that is not a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bad {
+    /// The loss of this step, counted from 0.
+    Loss(u64),
+    /// A parameter, by its place in the network, after so many steps.
+    Weights { parameter: usize, step: u64 },
+    /// The loss over the validation samples.
+    Validation,
+}
+
+/// How an attempt ended.
+enum Attempt {
+    Ended(Ending),
+    Bad(Bad),
+}
+
+/// When a training does what beside its steps.
+pub(super) struct Rules {
+    pub(super) every: Every,
+    pub(super) monitor: Option<Monitor>,
+    pub(super) stop: Stop,
+    pub(super) time: Option<Duration>,
+    pub(super) on_nan: OnNan,
+    /// What sets the learning rate between epochs, with the one of the configuration.
+    pub(super) plateau: Option<(Plateau, f64)>,
+    pub(super) rates: Option<Range>,
 }
 
 /// A training under way.
 pub(super) struct Run<'a> {
     session: &'a Session,
+    network: &'a Network,
+    circumstances: Circumstances,
     executor: Executor,
     pass: Pass,
     validation: Option<Evaluator>,
     length: Length,
+    rules: Rules,
     /// In the order of submission.
-    pending: VecDeque<Submission>,
+    pending: VecDeque<Awaited>,
     submitted: u64,
+    /// The steps after which the state was last asked for, and when.
+    saved: (Option<u64>, Instant),
     pace: Pace,
     began: Instant,
     last_arrival: Instant,
     last_progress: Instant,
-    /// Training steps whose metrics have arrived.
-    arrived: u64,
-    /// Real samples of these steps: since the beginning, and in this epoch.
+    /// What the metrics that have arrived make of the training. Its `step` is that of the last one.
+    host: HostState,
+    /// Seconds of training in processes before this one.
+    seconds_before: f64,
+    /// Real samples of the steps that have arrived: since the beginning, and in this epoch.
     trained: [f64; 2],
     /// Seconds that the adapter spent on training steps: since the beginning, and in this epoch.
     busy: [f64; 2],
-    sums: Sums,
     validation_sums: Sums,
-    /// An epoch whose training is measured and whose validation is not yet.
-    measured: Option<Epoch>,
+    /// Of the loop, without those at its end.
+    blocking_waits: u64,
+    bad: Option<Bad>,
+    /// Whether the last epoch was the best so far.
+    improved: bool,
+    /// The newest state.
+    last: Option<Arc<Checkpoint>>,
+    /// The state after the best epoch.
+    best: Option<Arc<Checkpoint>>,
+    /// The state that it would go back to.
+    anchor: Option<Arc<Checkpoint>>,
+}
+
+/// How a training ended.
+pub(super) enum Ended {
+    Done(Done),
+    Bad(Trouble),
+}
+
+/// A training that came to something that is not a number.
+pub(super) struct Trouble {
+    pub(super) error: Error,
+    /// The steps, counted from 0, in which it must have come up.
+    pub(super) steps: Option<[u64; 2]>,
+    /// The steps after which the state is on the adapter; `None`: it must be brought back to the beginning.
+    pub(super) done: Option<u64>,
+    pub(super) executor: Executor,
+    pub(super) pace: u64,
+}
+
+/// What is left of a training when it is done.
+pub(super) struct Done {
+    pub(super) ending: Ending,
+    pub(super) host: HostState,
+    pub(super) best: Option<Arc<Checkpoint>>,
+    pub(super) seconds: f64,
+    pub(super) blocking_waits: u64,
 }
 
 impl<'a> Run<'a> {
     /// Begins a training of so many steps.
     pub(super) fn new(
         session: &'a Session,
+        network: &'a Network,
+        circumstances: Circumstances,
         executor: Executor,
         pass: Pass,
         validation: Option<Evaluator>,
         length: Length,
+        rules: Rules,
     ) -> Self {
         let now = Instant::now();
         Self {
             session,
+            network,
+            circumstances,
             executor,
             pass,
             validation,
             length,
+            rules,
             pending: VecDeque::new(),
             submitted: 0,
+            saved: (None, now),
             pace: Pace::new(),
             began: now,
             last_arrival: now,
             last_progress: now,
-            arrived: 0,
+            host: HostState::default(),
+            seconds_before: 0.0,
             trained: [0.0; 2],
             busy: [0.0; 2],
-            sums: Sums::default(),
             validation_sums: Sums::default(),
-            measured: None,
+            blocking_waits: 0,
+            bad: None,
+            improved: false,
+            last: None,
+            best: None,
+            anchor: None,
         }
     }
 
-    /// Submits every step. The host never waits for the adapter to run dry, only for it to come within two submissions.
-    pub(super) fn submit_all(&mut self, observe: &mut Observe<'_>) -> Result<()> {
-        let metrics = self.pass.metrics();
-        while self.submitted < self.length.total {
-            let epoch_end = (self.submitted / self.length.per_epoch + 1) * self.length.per_epoch;
-            let end = epoch_end.min(self.length.total);
-            let steps = self.pace.steps().min(end - self.submitted);
-            let piece = Piece::submit(
-                self.session,
-                &mut self.executor,
-                self.submitted,
-                steps,
-                &metrics,
-            )?;
-            self.pending.push_back(Submission {
-                piece,
-                kind: Kind::Training,
-            });
-            self.submitted += steps;
-            if self.submitted == end {
-                self.validate()?;
+    /// Keeps the state on the adapter as the one that the training would go back to, if it may go back at all.
+    pub(super) fn keep_beginning(&mut self) -> Result<()> {
+        if matches!(self.rules.on_nan, OnNan::Stop) {
+            return Ok(());
+        }
+        let names = state_buffers(self.executor.plan()).into_iter();
+        let words = names.map(|name| {
+            let words = self.session.memory.read(&self.session.gpu, &name)?;
+            Ok((name, words))
+        });
+        let (_, beginning) = self.checkpoint(words.collect::<Result<_>>()?);
+        self.anchor = Some(Arc::new(beginning));
+        Ok(())
+    }
+
+    /// Goes on from a state that is on the adapter already. `others` are those that it names.
+    pub(super) fn go_on(&mut self, from: Arc<Checkpoint>, others: &[Checkpoint]) {
+        let named = |step: u64| {
+            let other = others.iter().find(|other| other.host.step == step);
+            match other {
+                _ if from.host.step == step => Some(Arc::clone(&from)),
+                other => other.map(|other| Arc::new(other.clone())),
             }
+        };
+        let best = from.host.monitor.best.and_then(|best| named(best.step));
+        if from.host.anchor > 0 {
+            // One that is lost is replaced by the next best.
+            self.anchor = named(from.host.anchor).or(Some(Arc::clone(&from)));
+        }
+        self.host = from.host.clone();
+        self.seconds_before = from.host.seconds;
+        self.submitted = from.host.step;
+        self.saved.0 = Some(from.host.step);
+        self.last = Some(from);
+        self.best = best;
+    }
+
+    /// Trains to the end. The host never waits for the adapter to run dry, only for it to come within two submissions, unless a
+    /// decision needs the metrics of an epoch.
+    pub(super) fn go(mut self, observe: &mut Observe<'_>) -> Result<Ended> {
+        let waits = self.session.gpu.counters.blocking_waits();
+        let ending = loop {
+            match (self.attempt(observe)?, self.rules.on_nan) {
+                (Attempt::Ended(ending), _) => break ending,
+                (Attempt::Bad(bad), OnNan::Rollback(rollback))
+                    if self.host.rollbacks < rollback.limit =>
+                {
+                    self.roll_back(bad, rollback, observe)?;
+                }
+                (Attempt::Bad(bad), _) => return Ok(Ended::Bad(self.trouble(bad)?)),
+            }
+        };
+        Ok(Ended::Done(Done {
+            ending,
+            seconds: self.seconds(),
+            blocking_waits: self.blocking_waits - waits,
+            host: self.host,
+            best: self.best,
+        }))
+    }
+
+    fn attempt(&mut self, observe: &mut Observe<'_>) -> Result<Attempt> {
+        if self.host.measured.is_some() {
+            // It was stopped between the training of an epoch and its validation.
+            self.end_epoch(observe)?;
+            self.saved.0 = None;
+            self.ask_if_due(true)?;
+        }
+        let ending = loop {
+            if let Some(bad) = self.bad {
+                return Ok(Attempt::Bad(bad));
+            }
+            if self.is_tired() {
+                break Ending::EarlyStopping;
+            }
+            if self.submitted >= self.length.total {
+                break Ending::Complete;
+            }
+            if let Some(signal) = self.rules.stop.requested() {
+                return Err(self.interrupt(signal, observe));
+            }
+            if self
+                .rules
+                .time
+                .is_some_and(|time| self.began.elapsed() >= time)
+            {
+                break Ending::TimeIsUp;
+            }
+            self.submit_steps()?;
+            let epoch_ends = self.submitted.is_multiple_of(self.length.per_epoch);
+            if epoch_ends {
+                self.pending.push_back(Awaited::Close);
+                self.end_epoch(observe)?;
+            }
+            self.ask_if_due(epoch_ends)?;
             self.collect(observe)?;
+        };
+        self.blocking_waits = self.session.gpu.counters.blocking_waits();
+        if self.saved.0 != Some(self.submitted) && self.bad.is_none() {
+            self.ask_for_state(false)?;
+        }
+        self.settle(observe)?;
+        if self.bad.is_none() && !self.submitted.is_multiple_of(self.length.per_epoch) {
+            // The state is kept as it was before the epoch is cut short: a longer training goes on in its midst.
+            self.pending.push_back(Awaited::Close);
+            self.end_epoch(observe)?;
+            self.settle(observe)?;
+        }
+        Ok(match self.bad {
+            Some(bad) => Attempt::Bad(bad),
+            None => Attempt::Ended(ending),
+        })
+    }
+
+    /// Submits the next steps: not beyond the end of the epoch or of the training, nor beyond a step whose state is wanted.
+    fn submit_steps(&mut self) -> Result<()> {
+        let multiple = |each: u64| (self.submitted / each + 1) * each;
+        let mut end = multiple(self.length.per_epoch).min(self.length.total);
+        if let Every::Steps(steps) = self.rules.every {
+            end = end.min(multiple(u64::from(steps)));
+        }
+        let mut steps = self.pace.steps().min(end - self.submitted);
+        if let Some(rates) = self.rules.rates {
+            self.session.set_learning_rate(rates.rate(self.submitted));
+            steps = 1;
+        }
+        let piece = Piece::submit(
+            self.session,
+            &mut self.executor,
+            self.submitted,
+            steps,
+            &self.pass.metrics(),
+        )?;
+        self.pending.push_back(Awaited::Training(piece));
+        self.submitted += steps;
+        Ok(())
+    }
+
+    /// Asks for the state after the steps submitted so far, if it is to be kept.
+    fn ask_if_due(&mut self, epoch_ends: bool) -> Result<()> {
+        let by_rule = match self.rules.every {
+            Every::Steps(steps) => self.submitted.is_multiple_of(u64::from(steps)),
+            Every::Epochs(epochs) => {
+                epoch_ends
+                    && (self.submitted / self.length.per_epoch).is_multiple_of(u64::from(epochs))
+            }
+            Every::Time(_) | Every::Never => false,
+        };
+        let anchor = by_rule || epoch_ends && self.improved;
+        let late = matches!(self.rules.every, Every::Time(time) if self.saved.1.elapsed() >= time);
+        if (anchor || late) && self.saved.0 != Some(self.submitted) && self.bad.is_none() {
+            self.ask_for_state(anchor)?;
         }
         Ok(())
     }
 
-    /// Waits for the last metrics and gives back the seconds of the whole training.
-    pub(super) fn finish(mut self, observe: &mut Observe<'_>) -> Result<f64> {
+    /// Starts a copy of everything on the adapter that decides the future.
+    fn ask_for_state(&mut self, anchor: bool) -> Result<()> {
+        let names = state_buffers(self.executor.plan());
+        let copies = self
+            .session
+            .memory
+            .read_later(&self.session.gpu, names.iter().map(String::as_str))?;
+        let copies = names.into_iter().zip(copies).collect();
+        self.pending.push_back(Awaited::State { copies, anchor });
+        self.saved = (Some(self.submitted), Instant::now());
+        Ok(())
+    }
+
+    /// Submits the validation of an epoch, and waits for it where a decision follows from it.
+    fn end_epoch(&mut self, observe: &mut Observe<'_>) -> Result<()> {
+        self.improved = false;
+        while let Some(evaluator) = &mut self.validation {
+            let (piece, last) = evaluator.submit(self.session, self.pace.steps())?;
+            self.pending.push_back(Awaited::Validation { piece, last });
+            self.collect(observe)?;
+            if last {
+                break;
+            }
+            if let Some(signal) = self.rules.stop.requested() {
+                return Err(self.interrupt(signal, observe));
+            }
+        }
+        if self.rules.monitor.is_some() || self.rules.plateau.is_some() {
+            self.settle(observe)?;
+        }
+        self.settle_plateau();
+        Ok(())
+    }
+
+    /// Sets the learning rate of the next epoch, where it depends on the loss of the last one.
+    fn settle_plateau(&mut self) {
+        let (Some((plateau, initial)), Some(epoch)) = (self.rules.plateau, self.host.epochs.last())
+        else {
+            return;
+        };
+        if self.bad.is_some() || self.host.plateau.epoch == epoch.epoch {
+            return;
+        }
+        let loss = epoch.validation.unwrap_or(epoch.train).loss;
+        self.host.plateau.epoch = epoch.epoch;
+        let rate = plateau::observe(&plateau, &mut self.host.plateau, initial, loss);
+        let smaller = match self.rules.on_nan {
+            OnNan::Rollback(rollback) => rollback.factor.powf(self.host.rollbacks.into()),
+            OnNan::Stop => 1.0,
+        };
+        self.session.set_learning_rate(rate * smaller);
+    }
+
+    fn is_tired(&self) -> bool {
+        let monitor = self.rules.monitor.as_ref();
+        monitor.is_some_and(|monitor| monitor.is_tired(&self.host.monitor))
+    }
+
+    /// Keeps the state after the steps that are under way. The error that ends the training.
+    fn interrupt(&mut self, signal: u8, observe: &mut Observe<'_>) -> Error {
+        let kept = (|| {
+            if self.saved.0 != Some(self.submitted) {
+                self.ask_for_state(false)?;
+            }
+            self.settle(observe)
+        })();
+        match (kept, self.bad) {
+            (Err(error), _) => error,
+            (Ok(()), Some(bad)) => self.give_up(bad),
+            (Ok(()), None) => Error::new(
+                Class::Stopped(signal),
+                format!(
+                    "stopped by {} after step {} of {} (epoch {})",
+                    match signal {
+                        2 => "SIGINT".to_owned(),
+                        15 => "SIGTERM".to_owned(),
+                        other => format!("signal {other}"),
+                    },
+                    self.submitted,
+                    self.length.total,
+                    self.submitted.saturating_sub(1) / self.length.per_epoch + 1
+                ),
+                "",
+            ),
+        }
+    }
+
+    /// Waits for everything that was submitted.
+    fn settle(&mut self, observe: &mut Observe<'_>) -> Result<()> {
         self.session.gpu.drain()?;
         self.collect(observe)?;
         assert!(
             self.pending.is_empty(),
             "a drained adapter has reported everything"
         );
-        Ok(self.began.elapsed().as_secs_f64())
-    }
-
-    /// Submits a validation pass over the weights as they are now.
-    fn validate(&mut self) -> Result<()> {
-        let Some(evaluator) = &mut self.validation else {
-            return Ok(());
-        };
-        let pieces = evaluator.submit(self.session, self.pace.steps())?;
-        let count = pieces.len();
-        self.pending
-            .extend(pieces.into_iter().enumerate().map(|(i, piece)| Submission {
-                piece,
-                kind: Kind::Validation {
-                    last: i + 1 == count,
-                },
-            }));
         Ok(())
     }
 
-    /// Takes the metrics that have arrived, in the order of submission.
+    /// Takes what has arrived, in the order of submission, up to something that is not a number.
     fn collect(&mut self, observe: &mut Observe<'_>) -> Result<()> {
         let mut arrived = Vec::new();
-        while let Some(mut submission) = self.pending.pop_front() {
-            if !submission.piece.readback.ready() {
-                self.pending.push_front(submission);
+        while let Some(mut awaited) = self.pending.pop_front() {
+            if !awaited.ready() {
+                self.pending.push_front(awaited);
                 break;
             }
-            arrived.push(submission);
-        }
-        if arrived.is_empty() {
-            return Ok(());
+            arrived.push(awaited);
         }
         // What has arrived together shares the time since the last arrival by its cost.
         let now = Instant::now();
         let seconds = now.duration_since(self.last_arrival).as_secs_f64();
-        self.last_arrival = now;
-        let cost: f64 = arrived.iter().map(Submission::cost).sum();
-        self.pace.learn(seconds / cost);
-        for submission in arrived {
-            let share = seconds * submission.cost() / cost;
-            let piece = submission.piece;
-            let first = piece.first_step;
-            let measured = piece.take(&self.session.gpu)?;
-            match submission.kind {
-                Kind::Training => {
+        let cost: f64 = arrived.iter().map(Awaited::cost).sum();
+        if cost > 0.0 {
+            self.last_arrival = now;
+            self.pace.learn(seconds / cost);
+        }
+        for awaited in arrived {
+            if self.bad.is_some() {
+                return Ok(());
+            }
+            let share = seconds * awaited.cost() / cost;
+            match awaited {
+                Awaited::Training(piece) => {
                     self.busy = self.busy.map(|busy| busy + share);
+                    let first = piece.first_step;
+                    let measured = piece.take(&self.session.gpu)?;
                     self.training_arrived(first, measured, observe)?;
                 }
-                Kind::Validation { last } => {
-                    for step in measured {
-                        if !step.finite() {
-                            return Err(overflow("validation"));
-                        }
-                        self.validation_sums.add(step);
-                    }
-                    if last {
-                        let scores =
-                            std::mem::take(&mut self.validation_sums).scores(self.session.measure);
-                        self.epoch_done(Some(scores), observe)?;
-                    }
+                Awaited::Close => self.close_epoch(observe)?,
+                Awaited::Validation { piece, last } => {
+                    let measured = piece.take(&self.session.gpu)?;
+                    self.validation_arrived(measured, last, observe)?;
+                }
+                Awaited::State { copies, anchor } => {
+                    self.state_arrived(copies, anchor, observe)?;
+                    // Nobody's fault that it took time.
+                    self.last_arrival = Instant::now();
                 }
             }
         }
@@ -210,56 +512,256 @@ impl<'a> Run<'a> {
         measured: Vec<Measured>,
         observe: &mut Observe<'_>,
     ) -> Result<()> {
-        let losses = measured.iter().map(Measured::loss).collect();
         observe(&Event::Steps(Steps {
             first: first + 1,
-            losses,
+            losses: measured.iter().map(Measured::loss).collect(),
+            learning_rates: measured.iter().map(Measured::learning_rate).collect(),
         }))?;
         for (step, measured) in (first..).zip(measured) {
             if !measured.finite() {
-                return Err(not_finite(step, self.length.per_epoch));
+                self.bad = Some(Bad::Loss(step));
+                return Ok(());
             }
-            self.sums.add(measured);
+            self.host.sums.add(measured);
+            self.host.learning_rate = measured.learning_rate();
+            self.host.step = step + 1;
             self.trained = (self.trained).map(|samples| samples + f64::from(measured.samples()));
-            self.arrived = step + 1;
         }
-        let epoch = (self.arrived - 1) / self.length.per_epoch + 1;
-        let ends =
-            self.arrived.is_multiple_of(self.length.per_epoch) || self.arrived == self.length.total;
+        let step = self.host.step;
+        let ends = step.is_multiple_of(self.length.per_epoch) || step == self.length.total;
         if ends || self.last_progress.elapsed() >= PROGRESS {
             self.last_progress = Instant::now();
             observe(&Event::Progress(Progress {
-                epoch,
-                step: self.arrived,
-                train: self.sums.scores(self.session.measure),
+                epoch: self.epoch(),
+                step,
+                train: self.host.sums.scores(self.session.measure),
                 samples_per_second: per_second(self.trained[0], self.busy[0]),
             }))?;
         }
-        if ends {
-            self.measured = Some(Epoch {
-                epoch,
-                step: self.arrived,
-                train: std::mem::take(&mut self.sums).scores(self.session.measure),
-                validation: None,
-                samples_per_second: per_second(self.trained[1], self.busy[1]),
-                seconds: self.began.elapsed().as_secs_f64(),
-            });
-            self.trained[1] = 0.0;
-            self.busy[1] = 0.0;
-            if self.validation.is_none() {
-                self.epoch_done(None, observe)?;
+        Ok(())
+    }
+
+    /// The epoch of the last step that has arrived, from 1.
+    fn epoch(&self) -> u64 {
+        self.host.step.saturating_sub(1) / self.length.per_epoch + 1
+    }
+
+    fn close_epoch(&mut self, observe: &mut Observe<'_>) -> Result<()> {
+        self.host.measured = Some(Epoch {
+            epoch: self.epoch(),
+            step: self.host.step,
+            train: std::mem::take(&mut self.host.sums).scores(self.session.measure),
+            validation: None,
+            learning_rate: self.host.learning_rate,
+            samples_per_second: per_second(self.trained[1], self.busy[1]),
+            seconds: self.seconds(),
+        });
+        self.trained[1] = 0.0;
+        self.busy[1] = 0.0;
+        match self.validation {
+            Some(_) => Ok(()),
+            None => self.epoch_done(None, observe),
+        }
+    }
+
+    fn validation_arrived(
+        &mut self,
+        measured: Vec<Measured>,
+        last: bool,
+        observe: &mut Observe<'_>,
+    ) -> Result<()> {
+        for step in measured {
+            if !step.finite() {
+                self.bad = Some(Bad::Validation);
+                return Ok(());
             }
+            self.validation_sums.add(step);
+        }
+        if last {
+            let scores = std::mem::take(&mut self.validation_sums).scores(self.session.measure);
+            self.epoch_done(Some(scores), observe)?;
         }
         Ok(())
     }
 
     fn epoch_done(&mut self, validation: Option<Scores>, observe: &mut Observe<'_>) -> Result<()> {
-        match self.measured.take() {
-            Some(epoch) => observe(&Event::Epoch(Epoch {
-                validation,
-                ..epoch
-            })),
-            None => Ok(()),
+        let Some(measured) = self.host.measured.take() else {
+            return Ok(());
+        };
+        let epoch = Epoch {
+            validation,
+            ..measured
+        };
+        if let Some(monitor) = &self.rules.monitor {
+            self.improved = monitor.observe(&mut self.host.monitor, &epoch);
+            // An epoch that was cut short: its state is there already.
+            if self.improved
+                && let Some(last) = &self.last
+                && last.host.step == epoch.step
+            {
+                self.best = Some(Arc::clone(last));
+            }
+        }
+        self.host.epochs.push(epoch.clone());
+        observe(&Event::Epoch(epoch))
+    }
+
+    fn state_arrived(
+        &mut self,
+        copies: Vec<(String, Readback)>,
+        anchor: bool,
+        observe: &mut Observe<'_>,
+    ) -> Result<()> {
+        self.host.seconds = self.seconds();
+        let anchor = anchor && matches!(self.rules.on_nan, OnNan::Rollback(_));
+        if anchor {
+            self.host.anchor = self.host.step;
+        }
+        let copies = copies.into_iter();
+        let words = copies.map(|(name, copy)| Ok((name, copy.take(&self.session.gpu)?)));
+        let (slab, checkpoint) = self.checkpoint(words.collect::<Result<_>>()?);
+        let broken = self.network.parameters.iter().position(|parameter| {
+            let numbers = &slab[parameter.offset..][..parameter.shape.elements()];
+            !numbers.iter().all(|number| number.is_finite())
+        });
+        if let Some(parameter) = broken {
+            let step = self.host.step;
+            self.bad = Some(Bad::Weights { parameter, step });
+            return Ok(());
+        }
+        let checkpoint = Arc::new(checkpoint);
+        if anchor {
+            self.anchor = Some(Arc::clone(&checkpoint));
+        }
+        let best = self.host.monitor.best;
+        if best.is_some_and(|best| best.step == self.host.step) {
+            self.best = Some(Arc::clone(&checkpoint));
+        }
+        self.last = Some(Arc::clone(&checkpoint));
+        observe(&Event::Checkpoint(checkpoint))
+    }
+
+    /// What the host knows and these buffers of the adapter as one state; the parameters' slab by itself, too.
+    fn checkpoint(&self, words: Vec<(String, Vec<u32>)>) -> (Vec<f32>, Checkpoint) {
+        let mut slab = Vec::new();
+        let mut others = Vec::with_capacity(words.len());
+        for (name, words) in words {
+            if name == buffers::PARAMETERS {
+                slab = words.into_iter().map(f32::from_bits).collect();
+            } else {
+                others.push(Buffer { name, words });
+            }
+        }
+        let checkpoint = Checkpoint {
+            host: self.host.clone(),
+            circumstances: self.circumstances.clone(),
+            weights: Weights::from_slab(self.network, &slab),
+            buffers: others,
+        };
+        (slab, checkpoint)
+    }
+
+    /// Brings a state back to the adapter, with the learning rate of now: every time it went back has made that smaller.
+    fn bring_back(&self, state: &Checkpoint, rollbacks: u32, factor: f64) -> Result<()> {
+        let names = state_buffers(self.executor.plan());
+        state.restore(self.session, self.network, &names)?;
+        let times = rollbacks.saturating_sub(state.host.rollbacks);
+        let schedule = state.buffers.iter().find(|b| b.name == buffers::SCHEDULE);
+        if let Some(schedule) = schedule.filter(|_| times > 0) {
+            let mut words = schedule.words.clone();
+            for word in state::BASES {
+                let scaled = f64::from(f32::from_bits(words[word])) * factor.powf(times.into());
+                #[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
+                {
+                    words[word] = (scaled as f32).to_bits();
+                }
+            }
+            let Session { gpu, memory, .. } = self.session;
+            memory.overwrite(gpu, buffers::SCHEDULE, &words);
+        }
+        Ok(())
+    }
+
+    /// Goes back to a good state, with a smaller learning rate.
+    fn roll_back(&mut self, bad: Bad, rollback: Rollback, observe: &mut Observe<'_>) -> Result<()> {
+        self.session.gpu.drain()?;
+        self.pending.clear();
+        self.bad = None;
+        self.validation_sums = Sums::default();
+        let anchor = self
+            .anchor
+            .clone()
+            .expect("the beginning at least was kept");
+        let rollbacks = self.host.rollbacks + 1;
+        self.bring_back(&anchor, rollbacks, rollback.factor)?;
+        self.host = HostState {
+            rollbacks,
+            ..anchor.host.clone()
+        };
+        self.submitted = anchor.host.step;
+        self.saved = (Some(self.submitted), Instant::now());
+        self.trained[1] = 0.0;
+        self.busy[1] = 0.0;
+        observe(&Event::Rollback(RolledBack {
+            why: self.give_up(bad).to_string(),
+            step: self.submitted,
+            epochs: self.host.epochs.clone(),
+            learning_rate_factor: rollback.factor.powf(rollbacks.into()),
+            times: [rollbacks, rollback.limit],
+        }))
+    }
+
+    /// What is needed to find out where something came from that is not a number.
+    fn trouble(self, bad: Bad) -> Result<Trouble> {
+        self.session.gpu.drain()?;
+        let from = match self.rules.on_nan {
+            OnNan::Stop => self.last.clone(),
+            OnNan::Rollback(_) => self.anchor.clone(),
+        };
+        if let Some(from) = &from {
+            let (rollbacks, factor) = match self.rules.on_nan {
+                OnNan::Stop => (0, 1.0),
+                OnNan::Rollback(rollback) => (self.host.rollbacks, rollback.factor),
+            };
+            self.bring_back(from, rollbacks, factor)?;
+        }
+        Ok(Trouble {
+            error: self.give_up(bad),
+            steps: match bad {
+                Bad::Loss(step) => Some([step.saturating_sub(1), step]),
+                Bad::Weights { step, .. } => Some([step.saturating_sub(1); 2]),
+                Bad::Validation => None,
+            },
+            done: from.map(|from| from.host.step),
+            executor: self.executor,
+            pace: self.pace.steps(),
+        })
+    }
+
+    /// Seconds of training so far, over all processes.
+    fn seconds(&self) -> f64 {
+        self.seconds_before + self.began.elapsed().as_secs_f64()
+    }
+
+    fn give_up(&self, bad: Bad) -> Error {
+        match bad {
+            Bad::Loss(step) => diverged(format!(
+                "the loss is not a finite number in step {} (epoch {})",
+                step + 1,
+                step / self.length.per_epoch + 1
+            )),
+            Bad::Weights { parameter, step } => {
+                let step = if step == self.length.total {
+                    "the last step".to_owned()
+                } else {
+                    format!("step {step}")
+                };
+                diverged(format!(
+                    "`{}` holds numbers that are not finite after {step}",
+                    self.network.parameters[parameter].name
+                ))
+            }
+            Bad::Validation => overflow("validation"),
         }
     }
 }
@@ -269,13 +771,9 @@ fn per_second(amount: f64, seconds: f64) -> f64 {
     amount / seconds.max(1e-9)
 }
 
-fn not_finite(step: u64, per_epoch: u64) -> Error {
+fn diverged(what: String) -> Error {
     Error::check(
-        format!(
-            "the loss is not a finite number in step {} (epoch {})",
-            step + 1,
-            step / per_epoch + 1
-        ),
+        what,
         "the training diverged: try a smaller learning rate, as in --set optimizer.learning_rate=0.001",
     )
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::event::{Metric, Scores};
 use super::step::{Pass, RING, buffers};
 use crate::error::{Error, Result};
@@ -65,6 +67,17 @@ impl Session {
             .write(&self.gpu, buffers::IDENTITY, bytes, &rows)
     }
 
+    /// Sets the learning rate that a schedule multiplies, from the next step to be submitted on.
+    #[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
+    pub(super) fn set_learning_rate(&self, learning_rate: f64) {
+        let mut schedule = [0; state::SCHEDULE];
+        for word in [state::LEARNING_RATE, state::BASE] {
+            schedule[word] = (learning_rate as f32).to_bits();
+        }
+        self.memory
+            .overwrite(&self.gpu, buffers::SCHEDULE, &schedule);
+    }
+
     /// Sets the counters of a pass to its beginning.
     pub(super) fn rewind(&mut self, pass: &Pass) -> Result<()> {
         self.memory.write(
@@ -113,6 +126,7 @@ pub(super) struct Measured {
     figure: f32,
     samples: f32,
     finite: bool,
+    learning_rate: f32,
 }
 
 impl Measured {
@@ -131,23 +145,31 @@ impl Measured {
         self.samples
     }
 
+    /// The learning rate of its update.
+    pub(super) fn learning_rate(&self) -> f32 {
+        self.learning_rate
+    }
+
     /// Reads the entry of a step from the ring's words.
     pub(super) fn of_step(words: &[u32], step: u64) -> Self {
         let place = usize::try_from(step % RING as u64).expect("a place in the ring");
         let entry = &words[place * advance::ENTRY..][..advance::ENTRY];
-        let [loss, figure, samples, bad] = [0, 1, 2, 3].map(|i| f32::from_bits(entry[i]));
+        let [loss, figure, samples, bad, learning_rate] =
+            [0, 1, 2, 3, 4].map(|i| f32::from_bits(entry[i]));
         Self {
             loss,
             figure,
             samples,
             finite: bad == 0.0 && loss.is_finite(),
+            learning_rate,
         }
     }
 }
 
 /// Loss and figures, summed up over steps.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Sums {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sums {
     loss: f64,
     /// Right answers.
     correct: f64,
@@ -210,18 +232,11 @@ impl Evaluator {
         })
     }
 
-    /// Submits one pass in pieces of at most `steps_per_submit` batches, each with its metrics on the way back.
-    pub(super) fn submit(
-        &mut self,
-        session: &Session,
-        steps_per_submit: u64,
-    ) -> Result<Vec<Piece>> {
-        let mut pieces = Vec::new();
-        let end = self.done + self.batches;
-        while self.done < end {
-            pieces.push(self.submit_steps(session, steps_per_submit.min(end - self.done))?);
-        }
-        Ok(pieces)
+    /// Submits the next piece of a pass, of at most so many batches, with its metrics on the way back; whether it is the last.
+    pub(super) fn submit(&mut self, session: &Session, steps: u64) -> Result<(Piece, bool)> {
+        let end = (self.done / self.batches + 1) * self.batches;
+        let piece = self.submit_steps(session, steps.min(end - self.done))?;
+        Ok((piece, self.done == end))
     }
 
     fn submit_steps(&mut self, session: &Session, steps: u64) -> Result<Piece> {

@@ -1,18 +1,21 @@
 //! The graphs of a training: one step, one batch of an evaluation, one batch of predictions.
 //!
-//! A step is gather → forward → loss and counts → backward → update → advance. All of it is static: what changes from step to
+//! A step is gather → forward → loss and counts → backward, once for each part of the batch, → clip → update → average → advance. All of it is static: what changes from step to
 //! step lies in the counters on the adapter, so that one recorded step is replayed.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::config::{Config, LayerKind, Loss, Optimizer};
-use crate::graph::{DType, Graph, OpRef, Shape, Storage, TensorType, Value, autograd};
+use super::schedule::{self, Length};
+use crate::config::{Clip, Config, LayerKind, Loss, Optimizer};
+use crate::graph::{DType, Graph, Op, OpRef, Shape, Storage, TensorType, Value, autograd};
 use crate::nn::Network;
 use crate::ops::{
-    self, adam::Adam, advance, advance::Advance, batch_indices::BatchIndices,
-    count_correct::CountCorrect, cross_entropy::CrossEntropy, gather_batch::GatherBatch,
-    gather_batch::Normalization, mse::Mse, mul::Mul, reduce_sum::ReduceSum, scale::Scale, sgd::Sgd,
+    self, accumulate::Accumulate, adam::Adam, add::Add, advance, advance::Advance,
+    batch_indices::BatchIndices, binary_cross_entropy::BinaryCrossEntropy, clip_norm::ClipNorm,
+    clip_value::ClipValue, count_correct::CountCorrect, cross_entropy::CrossEntropy,
+    gather_batch::GatherBatch, gather_batch::Normalization, huber::Huber, lion::Lion, mae::Mae,
+    mse::Mse, mul::Mul, reduce_sum::ReduceSum, rmsprop::RmsProp, scale::Scale, sgd::Sgd,
     softmax::Softmax, state,
 };
 
@@ -22,9 +25,15 @@ pub mod buffers {
     pub const PARAMETERS: &str = "parameters";
     /// The gradient of each, at the same place.
     pub const GRADIENTS: &str = "gradients";
+    /// The same of a part of a batch, before it is added.
+    pub const PART_GRADIENTS: &str = "gradients of a part";
     /// What an optimiser remembers of each.
-    pub const MOMENTS: [&str; 2] = ["first moments", "second moments"];
-    /// The learning rate.
+    pub const MOMENTS: [&str; 3] = ["first moments", "second moments", "third moments"];
+    /// The average of each over the steps so far.
+    pub const AVERAGED: &str = "averaged parameters";
+    /// What differs between them for an optimiser.
+    pub const GROUPS: &str = "parameter groups";
+    /// The learning rate, and what it comes from.
     pub const SCHEDULE: &str = "schedule";
     /// All samples of the data set.
     pub const SAMPLES: &str = "samples";
@@ -103,6 +112,14 @@ struct Batch {
     loss_weights: Value,
     parameters: Value,
     logits: Value,
+    /// The first tensor of the graph that belongs to it.
+    first: usize,
+}
+
+/// What was measured over a batch: the sum of the weighted losses, and the number of right answers or the mean squared error.
+struct Measured {
+    loss: Value,
+    figure: Value,
 }
 
 /// What the network shall say of each row of a batch.
@@ -120,16 +137,11 @@ impl Builder<'_> {
             .persistent(name, TensorType::f32([self.network.slab_elements]))
     }
 
-    /// Gathers the next batch of a part and runs the network on it.
-    fn batch(&mut self, pass: &Pass, shuffle: Option<u64>) -> Batch {
-        let batch = self.config.train.batch;
+    /// Gathers some rows of the next batch of a part and runs the network, whose parameters are in `slab`, on them.
+    fn batch(&mut self, pass: &Pass, slab: &str, op: BatchIndices) -> Batch {
+        let first = self.graph.values().len();
         self.graph.enter("batch");
         let counters = self.graph.persistent(pass.counters(), state::counters());
-        let op = BatchIndices {
-            part: pass.part.clone(),
-            batch,
-            shuffle,
-        };
         let chosen = self
             .graph
             .apply(Arc::new(op), &[counters])
@@ -142,9 +154,10 @@ impl Builder<'_> {
         } else {
             weights
         };
-        let parameters = self.slab(buffers::PARAMETERS);
+        let parameters = self.slab(slab);
         let logits = self.network.forward(&mut self.graph, parameters, x);
         Batch {
+            first,
             counters,
             target,
             weights,
@@ -216,12 +229,22 @@ impl Builder<'_> {
                     &[batch.logits, labels, batch.loss_weights],
                 )
             }
-            Loss::Mse => {
-                let target = self.values(batch);
-                self.graph
-                    .one(Mse::Forward, &[batch.logits, target, batch.loss_weights])
+            Loss::BinaryCrossEntropy => self.loss_of_numbers(batch, BinaryCrossEntropy::Forward),
+            Loss::Mse => self.loss_of_numbers(batch, Mse::Forward),
+            Loss::Mae => self.loss_of_numbers(batch, Mae::Forward),
+            Loss::Huber { delta } => {
+                #[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
+                let delta = delta as f32;
+                self.loss_of_numbers(batch, Huber::Forward { delta })
             }
         }
+    }
+
+    /// A loss against the numbers of a batch.
+    fn loss_of_numbers(&mut self, batch: &Batch, op: impl Op + 'static) -> Value {
+        let target = self.values(batch);
+        self.graph
+            .one(op, &[batch.logits, target, batch.loss_weights])
     }
 
     /// The classes of a batch, for a loss of classes.
@@ -256,8 +279,8 @@ impl Builder<'_> {
         self.graph.one(Softmax::Forward, &[outputs])
     }
 
-    /// Writes the loss, and the number of right answers or the mean squared error, to the ring, and moves the counters on.
-    fn advance(&mut self, pass: &Pass, batch: &Batch, losses: Value) {
+    /// The loss, and the number of right answers or the mean squared error, added to those of the parts before.
+    fn measure(&mut self, batch: &Batch, losses: Value, before: Option<Measured>) -> Measured {
         self.graph.enter("metrics");
         let loss = self.graph.one(ReduceSum::sum(0..1), &[losses]);
         let figures = match batch.target {
@@ -271,31 +294,52 @@ impl Builder<'_> {
             }
         };
         let figure = self.graph.one(ReduceSum::sum(0..1), &[figures]);
+        match before {
+            None => Measured { loss, figure },
+            Some(before) => Measured {
+                loss: self.graph.one(Add, &[before.loss, loss]),
+                figure: self.graph.one(Add, &[before.figure, figure]),
+            },
+        }
+    }
+
+    /// Writes the loss and the figure beside it to the ring, and moves the counters on.
+    fn advance(
+        &mut self,
+        pass: &Pass,
+        counters: Value,
+        batch: usize,
+        Measured { loss, figure }: Measured,
+        schedule: Value,
+    ) {
+        self.graph.enter("metrics");
         let ring = self
             .graph
             .persistent(pass.metrics(), TensorType::f32([RING, advance::ENTRY]));
         let op = Advance {
             count: pass.part.len(),
-            batch: self.config.train.batch,
+            batch,
         };
         self.graph
-            .apply(Arc::new(op), &[batch.counters, ring, loss, figure])
+            .apply(Arc::new(op), &[counters, ring, loss, figure, schedule])
             .expect("counters and metrics fit");
     }
 
-    /// The gradient of every parameter, in its place in the gradients' slab.
-    fn backward(&mut self, batch: &Batch, losses: Value) -> Value {
+    /// The gradient of every parameter that is trained, in its place in a slab of gradients.
+    fn backward(&mut self, batch: &Batch, losses: Value, slab: &str) -> Value {
+        let rows = self.config.train.rows();
         let ones = self
             .graph
-            .persistent(buffers::ONES, TensorType::f32([self.config.train.batch]));
-        let gradients = self.slab(buffers::GRADIENTS);
+            .persistent(buffers::ONES, TensorType::f32([rows]));
+        let gradients = self.slab(slab);
         // The forward pass has read its parameters through slices of its own; their gradients arrive there.
         let slices: Vec<Value> = self
             .graph
             .values()
-            .filter(|&value| {
-                matches!(self.graph.info(value).storage,
-                    Storage::Slice { of, .. } if of == batch.parameters)
+            .skip(batch.first)
+            .filter(|&value| match self.graph.info(value).storage {
+                Storage::Slice { of, offset } => of == batch.parameters && !self.is_frozen(offset),
+                _ => false,
             })
             .collect();
         let arrived = autograd::backward(&mut self.graph, &[(losses, ones)], &slices, &ops::sum());
@@ -317,41 +361,111 @@ impl Builder<'_> {
         gradients
     }
 
-    /// One update of all parameters.
+    /// Whether the parameter at this place of the slab stays as it is.
+    fn is_frozen(&self, offset: usize) -> bool {
+        let mut parameters = self.network.parameters.iter();
+        parameters.any(|parameter| parameter.offset == offset && parameter.is_frozen())
+    }
+
+    /// Makes gradients as small as they must be; they and `schedule` are changed in place.
+    #[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
+    fn clip(&mut self, gradients: Value, schedule: Value) -> [Value; 2] {
+        self.graph.enter("optimizer");
+        match self.config.clip {
+            None => [gradients, schedule],
+            Some(Clip::Value(limit)) => {
+                let limit = limit as f32;
+                [self.graph.one(ClipValue { limit }, &[gradients]), schedule]
+            }
+            Some(Clip::Norm(norm)) => {
+                let max_norm = norm as f32;
+                let clipped = self
+                    .graph
+                    .apply(Arc::new(ClipNorm { max_norm }), &[gradients, schedule])
+                    .expect("a slab and the schedule fit");
+                [clipped[0], clipped[1]]
+            }
+        }
+    }
+
+    /// The tensor that holds the learning rate.
+    fn schedule(&mut self) -> Value {
+        self.graph.persistent(buffers::SCHEDULE, state::schedule())
+    }
+
+    /// Sets the learning rate of this step.
+    fn set_learning_rate(&mut self, counters: Value, length: Length) -> Value {
+        self.graph.enter("optimizer");
+        let schedule = self.schedule();
+        match schedule::op(self.config, length) {
+            None => schedule,
+            Some(op) => self.graph.one(op, &[schedule, counters]),
+        }
+    }
+
+    /// One update of all parameters; their new state.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "hyperparameters are rounded once to f32"
     )]
-    fn update(&mut self, batch: &Batch, gradients: Value) {
-        self.graph.enter("optimizer");
-        let schedule = self.graph.persistent(buffers::SCHEDULE, state::schedule());
-        let mut inputs = vec![batch.parameters, gradients];
-        let op: OpRef = match &self.config.optimizer {
+    fn update(&mut self, counters: Value, gradients: Value, schedule: Value) -> Value {
+        let mut inputs = vec![self.slab(buffers::PARAMETERS), gradients];
+        let (op, moments): (OpRef, usize) = match &self.config.optimizer {
             Optimizer::Sgd(sgd) => {
                 // A momentum that 32 bits cannot tell from 0 is none.
                 let momentum = sgd.momentum as f32;
-                if momentum > 0.0 {
-                    inputs.push(self.slab(buffers::MOMENTS[0]));
-                }
-                Arc::new(Sgd {
+                let op = Sgd {
                     momentum,
                     nesterov: sgd.nesterov && momentum > 0.0,
                     weight_decay: sgd.weight_decay as f32,
-                })
+                };
+                (Arc::new(op), usize::from(momentum > 0.0))
             }
             Optimizer::Adam(adam) | Optimizer::AdamW(adam) => {
-                inputs.push(self.slab(buffers::MOMENTS[0]));
-                inputs.push(self.slab(buffers::MOMENTS[1]));
-                Arc::new(Adam {
+                let op = Adam {
                     betas: [adam.beta1, adam.beta2],
                     epsilon: adam.epsilon as f32,
                     weight_decay: adam.weight_decay as f32,
                     decoupled: matches!(self.config.optimizer, Optimizer::AdamW(_)),
-                })
+                };
+                (Arc::new(op), 2)
+            }
+            Optimizer::RmsProp(rmsprop) => {
+                let op = RmsProp {
+                    alpha: rmsprop.alpha,
+                    epsilon: rmsprop.epsilon as f32,
+                    momentum: rmsprop.momentum as f32,
+                    centered: rmsprop.centered,
+                    weight_decay: rmsprop.weight_decay as f32,
+                };
+                (Arc::new(op), op.moments())
+            }
+            Optimizer::Lion(lion) => {
+                let op = Lion {
+                    betas: [lion.beta1, lion.beta2],
+                    weight_decay: lion.weight_decay as f32,
+                };
+                (Arc::new(op), 1)
             }
         };
-        inputs.extend([schedule, batch.counters]);
-        self.graph.apply(op, &inputs).expect("slabs fit");
+        inputs.extend(
+            buffers::MOMENTS
+                .map(|name| self.slab(name))
+                .iter()
+                .take(moments),
+        );
+        let groups = state::groups(self.network.slab_elements);
+        inputs.push(self.graph.persistent(buffers::GROUPS, groups));
+        inputs.extend([schedule, counters]);
+        self.graph.apply(op, &inputs).expect("slabs fit")[0]
+    }
+
+    /// Takes the parameters into their average.
+    fn average(&mut self, counters: Value, parameters: Value, length: Length) {
+        if let Some(op) = schedule::average(self.config, length) {
+            let averaged = self.slab(buffers::AVERAGED);
+            self.graph.one(op, &[averaged, parameters, counters]);
+        }
     }
 }
 
@@ -364,17 +478,41 @@ pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass
         weighted: data.weighted,
         graph: Graph::new(),
     };
-    let shuffle = config.train.shuffle.then_some(config.seed);
-    let batch = builder.batch(pass, shuffle);
-    let losses = builder.losses(&batch);
-    let gradients = builder.backward(&batch, losses);
-    builder.update(&batch, gradients);
-    builder.advance(pass, &batch, losses);
+    let train = &config.train;
+    let (samples, rows) = (train.samples_per_update(), train.rows());
+    let mut measured = None;
+    let mut total = None;
+    for part in 0..train.parts() {
+        let op = BatchIndices {
+            part: pass.part.clone(),
+            batch: samples,
+            rows: part * rows..(part + 1) * rows,
+            shuffle: train.shuffle.then_some(config.seed),
+        };
+        let batch = builder.batch(pass, buffers::PARAMETERS, op);
+        let losses = builder.losses(&batch);
+        total = Some(match total {
+            None => builder.backward(&batch, losses, buffers::GRADIENTS),
+            Some(total) => {
+                let gradients = builder.backward(&batch, losses, buffers::PART_GRADIENTS);
+                builder.graph.one(Accumulate, &[total, gradients])
+            }
+        });
+        measured = Some(builder.measure(&batch, losses, measured));
+    }
+    let (gradients, measured) = total.zip(measured).expect("a batch has at least one part");
+    let counters = builder.graph.persistent(pass.counters(), state::counters());
+    let length = Length::of(config, pass.part.len());
+    let schedule = builder.set_learning_rate(counters, length);
+    let [gradients, schedule] = builder.clip(gradients, schedule);
+    let parameters = builder.update(counters, gradients, schedule);
+    builder.average(counters, parameters, length);
+    builder.advance(pass, counters, samples, measured, schedule);
     builder.graph
 }
 
-/// One batch of an evaluation: loss and figure, and the tensor (batch, classes) of probabilities, or of the numbers of a
-/// regression, for a plan that keeps it.
+/// One batch of an evaluation of the parameters, or of their average where there is one: loss and figure, and the tensor
+/// (batch, classes) of probabilities, or of the numbers of a regression, for a plan that keeps it.
 pub fn evaluation(
     network: &Network,
     config: &Config,
@@ -388,10 +526,23 @@ pub fn evaluation(
         weighted: false,
         graph: Graph::new(),
     };
-    let batch = builder.batch(pass, None);
+    let rows = config.train.rows();
+    let op = BatchIndices {
+        part: pass.part.clone(),
+        batch: rows,
+        rows: 0..rows,
+        shuffle: None,
+    };
+    let slab = match config.average {
+        None => buffers::PARAMETERS,
+        Some(_) => buffers::AVERAGED,
+    };
+    let batch = builder.batch(pass, slab, op);
     let losses = builder.losses(&batch);
-    builder.advance(pass, &batch, losses);
+    let measured = builder.measure(&batch, losses, None);
     let answers = builder.answers(batch.logits);
+    let schedule = builder.schedule();
+    builder.advance(pass, batch.counters, rows, measured, schedule);
     (builder.graph, answers)
 }
 
@@ -410,6 +561,7 @@ pub fn prediction(network: &Network, config: &Config, data: &Resident) -> (Graph
     let op = BatchIndices {
         part: 0..data.samples,
         batch: data.samples,
+        rows: 0..data.samples,
         shuffle: None,
     };
     let chosen = builder

@@ -1,18 +1,23 @@
 //! A training from its request to its outcome: data, network, plans, memory, the loop, the test.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
+use super::checkpoint::{self, Circumstances};
+use super::diagnose::Replay;
 use super::event::{Event, Outcome, Start};
-use super::limits::{Demand, Fitting, width_that_fits};
+use super::limits::{Demand, Fitting, binding_limit, width_that_fits};
+use super::monitor::Monitor;
 use super::resident::Reading;
-use super::run::Run;
+use super::run::{Ended, Rules, Run, Trouble};
+use super::schedule::{self, Length};
 use super::session::{Evaluator, Session};
 use super::step::{self, Pass, buffers};
-use super::tuning::Tuner;
+use super::tuning::{Tune, Tuner};
 use super::weights::Weights;
 use super::{Evaluation, Measured, Request, mistakes, resident};
-use crate::config::{self, Config, Loss, Optimizer};
+use crate::config::{Config, Curve, MAX_PARTS, MicroBatch, Task};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::{Executor, Gpu, Kernels};
@@ -68,6 +73,7 @@ fn train_from(
             "give data with samples to train on",
         ));
     }
+    let monitor = monitor(config, dataset)?;
     let model = resident::model(config, dataset)?;
     let network = Network::new(config, dataset.sample_shape, model.outputs())?;
     let given = match &request.init {
@@ -78,8 +84,16 @@ fn train_from(
     let passes = Passes::of(dataset);
 
     let gpu = Gpu::open(&request.adapter, request.trust)?;
+    let limit = binding_limit(&gpu);
+    let config = &fitted(&network, config, &data, &passes, &gpu.target(), limit);
     let mut kernels = Kernels::default();
-    let mut tuner = Tuner::new(&gpu, &mut kernels, &request.tune);
+    // Kernels decide the bits: a training goes on with those that it was begun with.
+    let resume = request.control.resume.as_deref();
+    let tune = match resume {
+        Some(resume) => Tune::As(resume.from.circumstances.choices.clone()),
+        None => request.tune.clone(),
+    };
+    let mut tuner = Tuner::new(&gpu, &mut kernels, &tune);
     let plans = Plans::by(&network, config, &data, &passes, &mut |graph, keep| {
         Plan::chosen(graph, keep, &gpu.target(), &mut |graph, node, ways| {
             tuner.choose(graph, node, ways)
@@ -89,7 +103,7 @@ fn train_from(
     let demand = Demand {
         network: &network,
         data: &data,
-        batch: config.train.batch,
+        batch: config.train.rows(),
         plans: &plans.all(),
     };
     demand.check(&gpu, |limit| Fitting {
@@ -97,7 +111,9 @@ fn train_from(
         width: width_that_fits(config, &network, &data, limit),
     })?;
     let length = Length::of(config, dataset.parts.train.len());
-    observe(&Event::Start(Box::new(Start {
+    let circumstances =
+        Circumstances::new(&gpu.info, dataset, &plans.training, tuning.choices.clone());
+    let mut start = Start {
         name: config.name.clone(),
         adapter: gpu.info.clone(),
         seed: config.seed,
@@ -110,19 +126,37 @@ fn train_from(
         parameters: network.parameter_count(),
         planned_bytes: plans.peak_bytes(),
         data_bytes: resident::bytes(dataset, &data),
-        batch: config.train.batch,
+        batch: config.train.samples_per_update(),
+        micro_batch: config.train.rows(),
         steps: length.total,
         steps_per_epoch: length.per_epoch,
         kernels: tuning,
-    })))?;
+        resumed: None,
+        notes: Vec::new(),
+    };
+    if let Some(resume) = resume {
+        let differences = circumstances.differences(&resume.from.circumstances)?;
+        let done = resume.from.host.step;
+        if done > length.total {
+            return Err(Error::usage(
+                format!(
+                    "the run has done {done} steps already, more than the {} it shall have",
+                    length.total
+                ),
+                "give more train.epochs or train.steps, or leave them as they are",
+            ));
+        }
+        checkpoint::note(&mut start, &resume.from.host, &differences);
+    }
+    observe(&Event::Start(Box::new(start)))?;
 
     // Not before the adapter can hold them: a network beyond it may be beyond the host, too.
     let slab = given.unwrap_or_else(|| network.initial(config.seed));
     let mut session = Session::with(gpu, kernels, resident::measure(&model));
     session.write_parameters(&slab)?;
-    write_constants(&mut session, config, &data)?;
+    write_constants(&mut session, &network, config, &data)?;
     resident::upload(&session.gpu, &mut session.memory, dataset, &model)?;
-    let batch = config.train.batch;
+    let batch = config.train.rows();
     let evaluator = |session: &mut Session, plan: Option<Plan>, pass: &Pass| {
         plan.map(|plan| Evaluator::new(session, plan, pass.clone(), batch))
             .transpose()
@@ -130,6 +164,7 @@ fn train_from(
     let validation = evaluator(&mut session, plans.validation, &passes.validation)?;
     let mut test = evaluator(&mut session, plans.test, &passes.test)?;
     session.rewind(&passes.training)?;
+    let state = checkpoint::state_buffers(&plans.training);
     let executor = Executor::new(
         &session.gpu,
         &mut session.memory,
@@ -138,21 +173,57 @@ fn train_from(
     )?;
     let startup_seconds = begin.elapsed().as_secs_f64();
 
-    let before = (
-        session.gpu.counters.bytes_read(),
-        session.gpu.counters.blocking_waits(),
-    );
+    let bytes_before = session.gpu.counters.bytes_read();
+    let rules = Rules {
+        every: config.checkpoints.every,
+        monitor: monitor.clone(),
+        stop: request.control.stop.clone(),
+        time: request.control.time,
+        on_nan: config.checkpoints.on_nan,
+        plateau: match config.schedule.curve {
+            Curve::ReduceOnPlateau(plateau) => Some((plateau, config.optimizer.learning_rate())),
+            _ => None,
+        },
+        rates: request.control.rates,
+    };
     let mut run = Run::new(
         &session,
+        &network,
+        circumstances,
         executor,
         passes.training.clone(),
         validation,
         length,
+        rules,
     );
-    run.submit_all(observe)?;
-    let blocking_waits = session.gpu.counters.blocking_waits() - before.1;
-    let train_seconds = run.finish(observe)?;
-    let bytes_read = session.gpu.counters.bytes_read() - before.0;
+    run.keep_beginning()?;
+    if let Some(resume) = resume {
+        resume.from.restore(&session, &network, &state)?;
+        run.go_on(Arc::new(resume.from.clone()), &resume.others);
+    }
+    let done = match run.go(observe)? {
+        Ended::Done(done) => done,
+        Ended::Bad(trouble) => {
+            if trouble.done.is_none() {
+                for name in &state {
+                    let zeros = vec![0; session.memory.bytes(name) / 4];
+                    session.memory.overwrite(&session.gpu, name, &zeros);
+                }
+                session.write_parameters(&slab)?;
+                write_constants(&mut session, &network, config, &data)?;
+            }
+            let graph = step::training(&network, config, &data, &passes.training);
+            return Err(explained(trouble, &mut session, &network, &graph));
+        }
+    };
+    let bytes_read = session.gpu.counters.bytes_read() - bytes_before;
+    let restored = wants_best(config)
+        .then_some(done.best)
+        .flatten()
+        .filter(|best| best.host.step != done.host.step);
+    if let Some(best) = &restored {
+        best.restore(&session, &network, &state)?;
+    }
 
     let judged = match (&mut test, plans.test_answers) {
         (Some(test), Some(answers)) => Some(test.judge(&session, answers, model.outputs())?),
@@ -167,25 +238,109 @@ fn train_from(
         }
         _ => Vec::new(),
     };
-    let slab: Vec<f32> = session
-        .memory
-        .read(&session.gpu, buffers::PARAMETERS)?
-        .into_iter()
-        .map(f32::from_bits)
-        .collect();
-    refuse_not_finite(&network, &slab)?;
+    let weights = |buffer| {
+        let slab = session.memory.read(&session.gpu, buffer)?;
+        let slab: Vec<f32> = slab.into_iter().map(f32::from_bits).collect();
+        refuse_not_finite(&network, &slab)?;
+        Ok::<_, Error>(Weights::from_slab(&network, &slab))
+    };
+    let last = weights(buffers::PARAMETERS)?;
+    let averaged = (config.average.is_some())
+        .then(|| weights(buffers::AVERAGED))
+        .transpose()?;
+    let (weights, raw_weights) = match averaged {
+        None => (last, None),
+        Some(averaged) => (averaged, Some(last)),
+    };
     Ok(Outcome {
-        weights: Weights::from_slab(&network, &slab),
+        weights,
+        raw_weights,
         model,
         test: evaluation.as_ref().map(|evaluation| evaluation.scores),
         evaluation,
         mistakes,
-        steps: length.total,
+        ending: done.ending,
+        best: monitor.and_then(|monitor| Some((monitor.metric(), done.host.monitor.best?))),
+        restored: restored.is_some(),
+        steps: done.host.step,
         startup_seconds,
-        train_seconds,
+        train_seconds: done.seconds,
         bytes_read,
-        blocking_waits,
+        blocking_waits: done.blocking_waits,
     })
+}
+
+/// What is watched from epoch to epoch, if anything is.
+///
+/// # Errors
+/// If it needs validation samples and there are none.
+fn monitor(config: &Config, dataset: &Dataset) -> Result<Option<Monitor>> {
+    let Some(metric) = config.checkpoints.best else {
+        return Ok(None);
+    };
+    let key = match config.early_stopping {
+        Some(_) => "early_stopping.monitor",
+        None => "checkpoint.best",
+    };
+    if !metric.is_of(config.data.task) {
+        return Err(Error::usage(
+            format!("{key} is {}, which this task does not have", metric.word()),
+            match config.data.task {
+                Task::Classification => "classes have a loss and an accuracy",
+                Task::Regression => "numbers have a loss and an rmse",
+            },
+        ));
+    }
+    if metric.needs_validation() && dataset.parts.validation.is_empty() {
+        return Err(Error::usage(
+            format!(
+                "{key} is {}, but there are no validation samples",
+                metric.word()
+            ),
+            format!(
+                "hold some back, as in --set data.validation=0.1, or watch {} instead",
+                metric.word().replace("validation", "train")
+            ),
+        ));
+    }
+    let early = config.early_stopping.as_ref();
+    Ok(Some(Monitor::new(metric, early)))
+}
+
+/// Whether the result is the best epoch and not the last.
+fn wants_best(config: &Config) -> bool {
+    let early = config.early_stopping.as_ref();
+    early.is_some_and(|early| early.restore_best)
+}
+
+/// The error of a training that came to something that is not a number, with the place where it came up, if that can be found.
+fn explained(trouble: Trouble, session: &mut Session, network: &Network, graph: &Graph) -> Error {
+    let Trouble {
+        error,
+        steps,
+        done,
+        mut executor,
+        pace,
+    } = trouble;
+    let Some([first, last]) = steps else {
+        return error;
+    };
+    let mut replay = Replay {
+        session,
+        network,
+        executor: &mut executor,
+        graph,
+        pace,
+    };
+    match replay.find(done.unwrap_or(0), first, last) {
+        Ok(Some(found)) => Error::new(
+            error.class(),
+            format!("{error}; the first such number came up {found}"),
+            error.help(),
+        ),
+        // The first error is the one to tell.
+        Ok(None) | Err(_) => error,
+    }
 }
 
 /// The slab of a file of weights to begin with.
@@ -316,6 +471,37 @@ impl Plans {
     }
 }
 
+/// The configuration with as many samples at a time as can be bound in pieces of at most `limit` bytes, where it leaves that open.
+pub(super) fn fitted(
+    network: &Network,
+    config: &Config,
+    data: &step::Resident,
+    passes: &Passes,
+    target: &Target,
+    limit: u64,
+) -> Config {
+    let mut config = config.clone();
+    if config.train.micro_batch != MicroBatch::Auto {
+        return config;
+    }
+    let fits = |config: &Config| {
+        let plans = Plans::new(network, config, data, passes, target);
+        let all = plans.all();
+        let mut largest = all.iter().map(|plan| plan.largest_binding().0 as u64);
+        largest.all(|bytes| bytes <= limit)
+    };
+    // Where nothing fits, the whole batch is refused with what would.
+    let whole = config.train.batch;
+    let fewest = config.train.samples_per_update().div_ceil(MAX_PARTS);
+    let halves = std::iter::successors(Some(whole), |rows| (*rows > 1).then(|| rows.div_ceil(2)));
+    let found = halves.take_while(|&rows| rows >= fewest).find(|&rows| {
+        config.train.micro_batch = MicroBatch::Rows(rows);
+        fits(&config)
+    });
+    config.train.micro_batch = MicroBatch::Rows(found.unwrap_or(whole));
+    config
+}
+
 /// The largest power-of-two fraction of the batch whose plan binds no piece above `limit`, and no more than there are samples.
 fn batch_that_fits(
     network: &Network,
@@ -340,51 +526,84 @@ fn batch_that_fits(
     None
 }
 
-/// How many steps a training has.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Length {
-    pub(super) per_epoch: u64,
-    pub(super) total: u64,
-}
-
-impl Length {
-    fn of(config: &Config, samples: usize) -> Self {
-        let per_epoch = samples.div_ceil(config.train.batch) as u64;
-        let total = match config.train.length {
-            config::Length::Epochs(epochs) => u64::from(epochs) * per_epoch,
-            config::Length::Steps(steps) => u64::from(steps),
-        };
-        Self { per_epoch, total }
-    }
-}
-
-/// What the step reads and nothing writes: the gradient of the loss by itself, the learning rate, one-hot rows.
-fn write_constants(session: &mut Session, config: &Config, data: &step::Resident) -> Result<()> {
-    let batch = config.train.batch;
-    let ones = vec![1f32.to_bits(); batch];
+/// What the step finds there: the gradient of the loss by itself, what differs between parameters, the learning rate, one-hot rows.
+fn write_constants(
+    session: &mut Session,
+    network: &Network,
+    config: &Config,
+    data: &step::Resident,
+) -> Result<()> {
+    let rows = config.train.rows();
+    let ones = vec![1f32.to_bits(); rows];
     session.memory.write(
         &session.gpu,
         buffers::ONES,
-        (batch * 4).next_multiple_of(16),
+        (rows * 4).next_multiple_of(16),
         &ones,
     )?;
-    let learning_rate = match &config.optimizer {
-        Optimizer::Sgd(sgd) => sgd.learning_rate,
-        Optimizer::Adam(adam) | Optimizer::AdamW(adam) => adam.learning_rate,
-    };
-    let mut schedule = [0; state::SCHEDULE];
-    #[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
-    {
-        schedule[state::LEARNING_RATE] = (learning_rate as f32).to_bits();
-    }
+    let groups = network.groups();
+    session.memory.write(
+        &session.gpu,
+        buffers::GROUPS,
+        (groups.len() * 4).next_multiple_of(16),
+        bytemuck::cast_slice(&groups),
+    )?;
+    let schedule = schedule::initial(config).map(f32::to_bits);
     session.memory.write(
         &session.gpu,
         buffers::SCHEDULE,
         state::SCHEDULE * 4,
         &schedule,
     )?;
-    if config.train.loss == Loss::Mse && !data.regression {
+    if config.train.loss.is_of_numbers() && !data.regression {
         session.write_identity(data.classes)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use crate::graph::DType;
+    use crate::ops::gather_batch::Normalization;
+
+    #[test]
+    fn a_batch_is_cut_into_as_few_parts_as_fit_the_adapter() {
+        let text = "[data]\nsource = \"digits\"\n[train]\nbatch = 96\naccumulate = 2\nmicro_batch = \"auto\"\n[optimizer]\n\
+            kind = \"sgd\"\n[[layer]]\nkind = \"flatten\"\n[[layer]]\nkind = \"dense\"\nout_features = 1000\n\
+            [[layer]]\nkind = \"dense\"\nout_features = 10\n";
+        let config = config::parse("wide.toml", text, &[]).expect("a configuration");
+        let network = Network::new(&config, [8, 8, 1], 10).expect("a network");
+        let data = step::Resident {
+            samples: 500,
+            sample_shape: [8, 8, 1],
+            dtype: DType::U8,
+            classes: 10,
+            regression: false,
+            weighted: false,
+            normalization: Normalization::default(),
+        };
+        let pass = |name| Pass { name, part: 0..500 };
+        let passes = Passes {
+            training: pass("training"),
+            validation: pass("validation"),
+            test: pass("test"),
+        };
+        let rows = |limit| {
+            let config = fitted(&network, &config, &data, &passes, &Target::FLOOR, limit);
+            config.train.micro_batch
+        };
+        // A row has 1000 floats behind the first layer.
+        let row = 4000;
+        assert_eq!(rows(1 << 30), MicroBatch::Rows(96), "the whole batch fits");
+        let parameters = 4 * network.slab_elements as u64;
+        assert!((75 * row..96 * row).contains(&parameters), "{parameters}");
+        assert_eq!(rows(parameters), MicroBatch::Rows(48), "half of it fits");
+        assert_eq!(
+            rows(100),
+            MicroBatch::Rows(96),
+            "nothing fits, which is said elsewhere"
+        );
+    }
 }

@@ -107,8 +107,15 @@ impl Weights {
     /// If it cannot be read, is not safetensors, or holds tensors of another type than F32 or numbers that are not finite: every
     /// such tensor is named.
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = read_file(path)?;
-        if let Some(error) = other_format(path, &bytes) {
+        Self::parse(path, &read_file(path)?)
+    }
+
+    /// Reads the bytes of a safetensors file; `path` is what it is called in messages.
+    ///
+    /// # Errors
+    /// As [`Weights::read`].
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
+        if let Some(error) = other_format(path, bytes) {
             return Err(error);
         }
         let refuse = |why: String, help: &str| {
@@ -117,7 +124,7 @@ impl Weights {
                 help,
             )
         };
-        let file = SafeTensors::deserialize(&bytes)
+        let file = SafeTensors::deserialize(bytes)
             .map_err(|error| refuse(format!("no whole safetensors file: {error}"), GIVE))?;
         let mut tensors = Vec::new();
         let (mut other, mut broken) = (Vec::new(), Vec::new());

@@ -21,7 +21,9 @@ macro_rules! fragments {
     };
 }
 
-fragments![argmax, binary, flat, philox, state, subgroup, tail, unary];
+fragments![
+    argmax, binary, finite, flat, groups, philox, regression, state, subgroup, tail, unary
+];
 
 /// Replaces each `#import name` line by the fragment of that name; a fragment already there is not repeated. Of `#if`, the side
 /// of the constant as it is declared stays.
@@ -39,7 +41,7 @@ fn with_imports(source: &str) -> String {
     text
 }
 
-/// Keeps one side of every `#if NAME`, `#else`, `#end`.
+/// Keeps one side of every `#if NAME`, `#else`, `#end`, and gives a kernel without stages an epilogue that does nothing.
 fn decide(text: &str) -> String {
     let mut truths = BTreeSet::new();
     let mut falsehoods = BTreeSet::new();
@@ -56,6 +58,8 @@ fn decide(text: &str) -> String {
             keep = !keep;
         } else if line == "#end" {
             keep = true;
+        } else if line == EPILOGUE {
+            decided.push_str(NO_EPILOGUE);
         } else if keep {
             if let Some((name, value)) = line
                 .strip_prefix("const ")
@@ -87,7 +91,6 @@ fn expand_into(source: &str, seen: &mut BTreeSet<String>, text: &mut String) {
                     expand_into(fragment, seen, text);
                 }
             }
-            None if line == EPILOGUE => text.push_str(NO_EPILOGUE),
             None => {
                 text.push_str(line);
                 text.push('\n');
@@ -132,6 +135,7 @@ pub fn with_epilogue(
     if stages.is_empty() {
         return source.to_owned();
     }
+    let source = with_imports(source);
     let (before, after) = source
         .split_once(&format!("\n{EPILOGUE}\n"))
         .expect("a shader with stages has a place for them");
@@ -147,13 +151,14 @@ pub fn with_epilogue(
                 format!("z = z + column.row_{};", rows.len() - 1)
             }
             Stage::Apply(name) => format!("z = {name}_f(z);"),
+            Stage::Combine(name) => format!("z = {name}_f(z, {operand}[at]);"),
             Stage::ApplyDerivative(name) => format!("z = {name}_df({operand}[at]) * z;"),
         };
         steps += &format!("    {step}\n");
         if stage.operands() > 0 {
             operands.push(operand);
         }
-        if let Stage::Apply(name) | Stage::ApplyDerivative(name) = stage {
+        if let Stage::Apply(name) | Stage::ApplyDerivative(name) | Stage::Combine(name) = stage {
             functors.insert(*name);
         }
     }

@@ -58,6 +58,7 @@ pub(super) fn names_in(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != ".lock")
         .collect();
     names.sort();
     names
@@ -89,7 +90,10 @@ fn a_training_tells_machines_its_start_each_epoch_and_its_end() {
         .iter()
         .map(|event| event["event"].as_str().unwrap())
         .collect();
-    assert_eq!(kinds, ["start", "epoch", "epoch", "epoch", "end"]);
+    assert_eq!(
+        kinds,
+        ["start", "epoch", "epoch", "epoch", "checkpoint", "end"]
+    );
     assert!(
         said.stdout
             .starts_with(r#"{"event":"start","run":"runs/digits","name":"digits","#),
@@ -118,7 +122,7 @@ fn a_training_tells_machines_its_start_each_epoch_and_its_end() {
             "{event}"
         );
     }
-    let end = &events[4];
+    let end = &events[5];
     assert_eq!(end["run"], "runs/digits");
     assert_scores(&end["test"]);
     assert!(end["seconds"].as_f64().unwrap() > 0.0, "{end}");
@@ -135,10 +139,12 @@ fn a_run_folder_holds_files_that_agree_with_what_was_told() {
         names_in(&run),
         [
             "README.md",
+            "checkpoints",
             "config.toml",
             "confusion.svg",
             "environment.json",
             "events.out.tfevents.0.anygrad",
+            "kernels.json",
             "loss.svg",
             "metrics.csv",
             "metrics.jsonl",
@@ -152,7 +158,7 @@ fn a_run_folder_holds_files_that_agree_with_what_was_told() {
     let read = |name: &str| fs::read_to_string(run.join(name)).unwrap();
     let events = objects(&said.stdout);
     let summary: Value = serde_json::from_str(&read("summary.json")).unwrap();
-    assert_eq!(summary["test"], events[4]["test"]);
+    assert_eq!(summary["test"], events[5]["test"]);
     assert_eq!(summary["validation"], events[3]["validation"]);
     let metrics = read("metrics.csv");
     let rows: Vec<Vec<&str>> = metrics

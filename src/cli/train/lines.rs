@@ -2,7 +2,7 @@
 
 use super::super::format::{self, Align};
 use crate::report::Summary;
-use crate::train::{Epoch, Metric, Progress, Scores, Start};
+use crate::train::{Ending, Epoch, Metric, Progress, Scores, Start};
 
 /// How many epochs a training has; the last one may be cut short.
 pub(super) fn epochs(start: &Start) -> u64 {
@@ -44,6 +44,13 @@ pub(super) fn start(start: &Start, folder: &str) -> Vec<String> {
         ),
         start.seed
     ));
+    if start.micro_batch < start.batch {
+        lines.push(format!(
+            "each step in {} of at most {}",
+            format::plural(start.batch.div_ceil(start.micro_batch), "part"),
+            format::plural(start.micro_batch, "sample")
+        ));
+    }
     lines.push(format!(
         "peak memory on the adapter: {}, of these {} data",
         format::bytes(start.planned_bytes as u64),
@@ -56,6 +63,12 @@ pub(super) fn start(start: &Start, folder: &str) -> Vec<String> {
         ));
     }
     lines.push(format!("run folder: {folder}"));
+    if let Some(resumed) = &start.resumed {
+        lines.push(format!(
+            "goes on after step {} of {}",
+            resumed.step, start.steps
+        ));
+    }
     lines
 }
 
@@ -206,9 +219,39 @@ pub(super) fn end(summary: &Summary, folder: &str) -> Vec<String> {
         format::seconds(summary.seconds),
         format::seconds(summary.startup_seconds)
     ));
+    lines.extend(ending(summary));
     lines.push(format!(
         "the trained network is in {folder}, with a page about it: report.html"
     ));
+    lines
+}
+
+/// Why it ended before its last step, and which epoch's weights these are.
+fn ending(summary: &Summary) -> Vec<String> {
+    let mut lines = Vec::new();
+    let steps = format::count(usize::try_from(summary.steps).unwrap_or(usize::MAX));
+    match (summary.ending, &summary.best) {
+        (Ending::Complete, _) => {}
+        (Ending::TimeIsUp, _) => lines.push(format!(
+            "its time was over after step {steps}; --resume goes on from there"
+        )),
+        (Ending::EarlyStopping, Some(best)) => lines.push(format!(
+            "stopped early after step {steps}: {} has not improved since epoch {}",
+            best.metric, best.epoch
+        )),
+        (Ending::EarlyStopping, None) => lines.push(format!("stopped early after step {steps}")),
+    }
+    if let Some(best) = &summary.best {
+        let value = format::loss(best.value);
+        lines.push(if summary.restored {
+            format!(
+                "the weights are those of the best epoch, {}: {} {value}",
+                best.epoch, best.metric
+            )
+        } else {
+            format!("the best epoch was {}: {} {value}", best.epoch, best.metric)
+        });
+    }
     lines
 }
 

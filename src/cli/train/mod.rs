@@ -1,18 +1,24 @@
 //! `anygrad train`: a configuration and data become a run folder.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Device;
 use super::format;
 use super::output::Out;
-use crate::config::{self, Config, DataSource};
-use crate::error::{Error, Result};
+use super::signals;
+use crate::config::{self, Config, DataSource, Every, OnNan};
+use crate::error::{Class, Error, Result};
 use crate::report::{self, RunFolder, Summary};
-use crate::train::{self, Event, Progress, Request, Start, Tune};
+use crate::train::{
+    self, Checkpoint, Control, Event, Progress, Request, Resume, RolledBack, Start, Stop, Tune,
+};
 
 mod lines;
 mod objects;
+mod overfit;
+mod resume;
 
 /// What to know of a software adapter.
 const SLOW: &str = "a software adapter: it works, but a GPU is much faster (`anygrad devices` lists what there is)";
@@ -29,7 +35,8 @@ const EVERY: Duration = Duration::from_secs(10);
 Examples:
   anygrad train
   anygrad train mnist-cnn --data mnist/ --name first
-  anygrad train my.toml --set train.epochs=5 --set layer.dense1.out_features=32")]
+  anygrad train my.toml --set train.epochs=5 --set layer.dense1.out_features=32
+  anygrad train --resume runs/first")]
 pub(super) struct Options {
     /// The network and how to train it: a TOML file, or digits, mnist-mlp, mnist-cnn, which come along
     #[arg(value_name = "CONFIG.toml")]
@@ -55,6 +62,18 @@ pub(super) struct Options {
     /// Which kernels: `off` (guessed), `cached` (measured before), `full` (measured now, where not before), or those of a run
     #[arg(long, value_name = "HOW|RUN", default_value = "cached")]
     tune: PathBuf,
+    /// Go on with a run that was stopped or killed, to the same bits as without the break
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["config", "seed", "init", "name", "out", "tune"])]
+    resume: Option<PathBuf>,
+    /// Keep the state of the training so often: 500steps, 1epoch, 10m, never
+    #[arg(long, value_name = "SPAN")]
+    checkpoint_every: Option<Every>,
+    /// End after so much time (90s, 10m, 2h) with what there is; --resume goes on
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    time: Option<Duration>,
+    /// Train on one batch alone, as a check of the network: does its loss go to 0? No run folder
+    #[arg(long, conflicts_with_all = ["resume", "name", "out", "time", "checkpoint_every"])]
+    overfit: bool,
     #[command(flatten)]
     device: Device,
 }
@@ -69,30 +88,56 @@ fn tune(how: &Path) -> Result<Tune> {
     }
 }
 
+fn time(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(Every::Time(time)) => Ok(time),
+        _ => Err("it must be a number with a unit: 90s, 10m or 2h".to_owned()),
+    }
+}
+
 fn seed(text: &str) -> Result<u64, String> {
     let refused = |_| format!("it must be a whole number from 0 to {}", u64::MAX);
     text.parse().map_err(refused)
 }
 
 pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
-    let config = configuration(options)?;
-    let kept = kept(&config, options.data.as_deref())?;
+    if options.overfit {
+        return overfit::run(options, out);
+    }
+    let stop = Stop::default();
+    let begin = match &options.resume {
+        None => Begin::new(options)?,
+        Some(run) => match resume::open(options, run, out)? {
+            Some(begin) => begin,
+            None => return Ok(()),
+        },
+    };
     let request = Request {
-        config,
+        config: begin.config,
         data: options.data.clone(),
         fold: None,
-        init: options.init.clone(),
+        init: begin.init.clone(),
         adapter: options.device.choice(),
         trust: options.device.trust(),
-        tune: tune(&options.tune)?,
+        tune: begin.tune,
+        control: Control {
+            resume: begin.resume,
+            stop: stop.clone(),
+            time: options.time,
+            rates: None,
+        },
     };
     out.outlive_the_reader();
+    signals::catch(&stop)?;
     out.begin_spinner(PREPARING);
     let mut session = Session {
         out,
         parent: &options.out,
-        config: &kept,
+        config: &begin.kept,
+        init: begin.init.as_deref(),
+        reopened: begin.folder,
         run: None,
+        unsaved: None,
         pace: Pace::new(Instant::now()),
     };
     let trained = train::train(&request, &mut |event| session.observe(event));
@@ -101,15 +146,34 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
         let run = session.run.as_mut().expect("a training tells its start");
         run.folder.finish(&run.start, &outcome)
     });
-    if let (Err(_), Some(run)) = (&finished, &session.run) {
-        let folder = format::clean(run.folder.path().display());
+    let summary = match (finished, session.run.as_ref()) {
+        (Ok(summary), _) => summary,
+        (Err(error), None) => return Err(error),
+        (Err(error), Some(run)) => return Err(unfinished(error, run, session.unsaved, out)),
+    };
+    let run = session.run.expect("a training tells its start");
+    tell_end(&summary, run.folder.path(), out)
+}
+
+/// The error of a run that did not finish, with what can be done about it.
+fn unfinished(error: Error, run: &Run, unsaved: Option<Error>, out: &Out) -> Error {
+    let path = run.folder.path().display();
+    if !matches!(error.class(), Class::Stopped(_)) {
+        let folder = format::clean(&path);
         out.warn(&format!(
             "the run did not finish; what there is of it is in {folder}"
         ));
+        return error;
     }
-    let summary = finished?;
-    let run = session.run.expect("a training tells its start");
-    tell_end(&summary, run.folder.path(), out)
+    match unsaved {
+        // It was stopped, and what it was stopped at is lost.
+        Some(unsaved) => unsaved,
+        None => Error::new(
+            error.class(),
+            error.to_string(),
+            format!("anygrad train --resume {}", format::shell(path)),
+        ),
+    }
 }
 
 fn tell_end(summary: &Summary, folder: &Path, out: &Out) -> Result<()> {
@@ -122,6 +186,33 @@ fn tell_end(summary: &Summary, folder: &Path, out: &Out) -> Result<()> {
     out.hint("next:", &format!("anygrad eval {run}"));
     out.talk(format!("      anygrad predict {run} image.png"));
     Ok(())
+}
+
+/// What a training begins with.
+struct Begin {
+    config: Config,
+    /// As the run folder keeps it.
+    kept: Config,
+    init: Option<PathBuf>,
+    tune: Tune,
+    /// The state to go on from, and the folder it was in.
+    resume: Option<Arc<Resume>>,
+    folder: Option<RunFolder>,
+}
+
+impl Begin {
+    /// A new run.
+    fn new(options: &Options) -> Result<Self> {
+        let config = configuration(options)?;
+        Ok(Self {
+            kept: kept(&config, options.data.as_deref())?,
+            config,
+            init: options.init.clone(),
+            tune: tune(&options.tune)?,
+            resume: None,
+            folder: None,
+        })
+    }
 }
 
 /// The configuration that the command line asks for.
@@ -140,6 +231,18 @@ fn configuration(options: &Options) -> Result<Config> {
     let mut config = network(options.config.as_deref(), &sets)?;
     if let Some(seed) = options.seed {
         config.seed = seed;
+    }
+    if let Some(every) = options.checkpoint_every {
+        config.checkpoints.every = every;
+    }
+    if let (OnNan::Rollback(_), Every::Time(_) | Every::Never) =
+        (config.checkpoints.on_nan, config.checkpoints.every)
+    {
+        return Err(Error::usage(
+            "--checkpoint-every depends on the clock or never comes, but checkpoint.on_nan = \"rollback\" needs checkpoints at \
+             fixed steps",
+            "give a number of steps or epochs",
+        ));
     }
     Ok(config)
 }
@@ -197,7 +300,12 @@ struct Session<'a> {
     out: &'a Out,
     parent: &'a Path,
     config: &'a Config,
+    init: Option<&'a Path>,
+    /// The folder of a run that goes on.
+    reopened: Option<RunFolder>,
     run: Option<Run>,
+    /// Why the newest state could not be kept.
+    unsaved: Option<Error>,
     pace: Pace,
 }
 
@@ -216,6 +324,8 @@ impl Session<'_> {
             }
             Event::Start(start) => self.start(start),
             Event::Steps(_) => Ok(()),
+            Event::Checkpoint(checkpoint) => self.checkpoint(checkpoint),
+            Event::Rollback(back) => self.rollback(back),
             Event::Progress(progress) => {
                 self.progress(progress);
                 Ok(())
@@ -234,8 +344,21 @@ impl Session<'_> {
 
     fn start(&mut self, start: &Start) -> Result<()> {
         self.out.end_bar();
-        // Made only now, so that a mistake in configuration or data leaves no folder behind.
-        let folder = RunFolder::create(self.parent, &start.name, self.config)?;
+        let folder = match (self.reopened.take(), &start.resumed) {
+            // Made only now, so that a mistake in configuration or data leaves no folder behind.
+            (None, _) => RunFolder::create(
+                self.parent,
+                &start.name,
+                self.config,
+                self.init,
+                &start.kernels,
+            )?,
+            (Some(mut folder), resumed) => {
+                let epochs = resumed.as_ref().map_or(&[][..], |resumed| &resumed.epochs);
+                folder.rewind(epochs, Some(self.config))?;
+                folder
+            }
+        };
         let command: Vec<String> = std::env::args_os()
             .map(|argument| argument.to_string_lossy().into_owned())
             .collect();
@@ -248,6 +371,9 @@ impl Session<'_> {
         self.out.object(&objects::Start::new(start, &path))?;
         let shown = format::clean(path.display());
         self.out.prose(&lines::start(start, &shown))?;
+        for note in &start.notes {
+            self.out.warn(&format::clean(note));
+        }
         if start.adapter.is_software() {
             self.out.hint("hint:", SLOW);
         }
@@ -278,6 +404,39 @@ impl Session<'_> {
             let parts = [format!("{}/{}", format::count(done), format::count(total))];
             self.out.bar("reading".to_owned(), done as u64, &parts);
         }
+    }
+
+    /// A state that cannot be kept is no reason to lose a training: the next one may be.
+    fn checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        let Run { folder, .. } = self.run.as_mut().expect("the start comes first");
+        let step = checkpoint.host.step;
+        match folder.checkpoint(checkpoint) {
+            Ok(path) => {
+                self.unsaved = None;
+                self.out.object(&objects::Checkpoint::new(step, &path))
+            }
+            Err(error) => {
+                self.out.warn(&format!(
+                    "no checkpoint after step {step}: {}",
+                    format::clean(&error)
+                ));
+                self.unsaved = Some(error);
+                Ok(())
+            }
+        }
+    }
+
+    fn rollback(&mut self, back: &RolledBack) -> Result<()> {
+        let Run { folder, .. } = self.run.as_mut().expect("the start comes first");
+        folder.rewind(&back.epochs, None)?;
+        let [time, limit] = back.times;
+        self.out.warn(&format!(
+            "{}; back to step {} with {} of the learning rate ({time} of {limit} times)",
+            format::clean(&back.why),
+            back.step,
+            back.learning_rate_factor
+        ));
+        self.out.object(&objects::Rollback::from(back))
     }
 
     fn progress(&mut self, progress: &Progress) {
@@ -345,6 +504,10 @@ mod tests {
             init: None,
             name: None,
             tune: PathBuf::from("off"),
+            resume: None,
+            checkpoint_every: None,
+            time: None,
+            overfit: false,
             device: Device {
                 adapter: None,
                 checked: false,

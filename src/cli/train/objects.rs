@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::report::{AdapterRecord, SampleCounts, Summary};
-use crate::train::{self, Scores};
+use crate::report::{AdapterRecord, BestRecord, SampleCounts, Summary};
+use crate::train::{self, Ending, Scores};
 
 /// Before the first step.
 #[derive(Serialize)]
@@ -25,8 +25,10 @@ pub(super) struct Start<'a> {
     planned_bytes: usize,
     data_bytes: usize,
     batch: usize,
+    micro_batch: usize,
     steps: u64,
     steps_per_epoch: u64,
+    resumed_from_step: Option<u64>,
     layers: Vec<Layer<'a>>,
 }
 
@@ -63,8 +65,10 @@ impl<'a> Start<'a> {
             planned_bytes: start.planned_bytes,
             data_bytes: start.data_bytes,
             batch: start.batch,
+            micro_batch: start.micro_batch,
             steps: start.steps,
             steps_per_epoch: start.steps_per_epoch,
+            resumed_from_step: start.resumed.as_ref().map(|resumed| resumed.step),
             layers: layers.collect(),
         }
     }
@@ -78,6 +82,7 @@ pub(super) struct Epoch {
     step: u64,
     train: Scores,
     validation: Option<Scores>,
+    learning_rate: f32,
     samples_per_second: f64,
     seconds: f64,
 }
@@ -90,8 +95,73 @@ impl From<&train::Epoch> for Epoch {
             step: epoch.step,
             train: epoch.train,
             validation: epoch.validation,
+            learning_rate: epoch.learning_rate,
             samples_per_second: epoch.samples_per_second,
             seconds: epoch.seconds,
+        }
+    }
+}
+
+/// A state of the training that was kept.
+#[derive(Serialize)]
+pub(super) struct Checkpoint {
+    event: &'static str,
+    step: u64,
+    path: String,
+}
+
+impl Checkpoint {
+    pub(super) fn new(step: u64, path: &Path) -> Self {
+        Self {
+            event: "checkpoint",
+            step,
+            path: path.display().to_string(),
+        }
+    }
+}
+
+/// A training that went back to a state that it had before.
+#[derive(Serialize)]
+pub(super) struct Rollback {
+    event: &'static str,
+    why: String,
+    step: u64,
+    learning_rate_factor: f64,
+    times: u32,
+}
+
+impl From<&train::RolledBack> for Rollback {
+    fn from(back: &train::RolledBack) -> Self {
+        Self {
+            event: "rollback",
+            why: back.why.clone(),
+            step: back.step,
+            learning_rate_factor: back.learning_rate_factor,
+            times: back.times[0],
+        }
+    }
+}
+
+/// Whether one batch was learned by heart.
+#[derive(Serialize)]
+pub(super) struct Overfit {
+    event: &'static str,
+    samples: usize,
+    steps: u64,
+    first_loss: f32,
+    last_loss: f32,
+    learned: bool,
+}
+
+impl From<&train::Overfit> for Overfit {
+    fn from(overfit: &train::Overfit) -> Self {
+        Self {
+            event: "overfit",
+            samples: overfit.samples,
+            steps: overfit.steps,
+            first_loss: overfit.first,
+            last_loss: overfit.last,
+            learned: overfit.is_learned(),
         }
     }
 }
@@ -101,6 +171,9 @@ impl From<&train::Epoch> for Epoch {
 pub(super) struct End {
     event: &'static str,
     run: String,
+    ending: Ending,
+    best: Option<BestRecord>,
+    restored: bool,
     test: Option<Scores>,
     steps: u64,
     seconds: f64,
@@ -114,6 +187,9 @@ impl End {
         Self {
             event: "end",
             run: run.display().to_string(),
+            ending: summary.ending,
+            best: summary.best,
+            restored: summary.restored,
             test: summary.test,
             steps: summary.steps,
             seconds: summary.seconds,
@@ -146,7 +222,7 @@ mod tests {
         let object = serde_json::to_string(&Epoch::from(&fabricated::epoch(1, None))).unwrap();
         assert_eq!(
             object,
-            r#"{"event":"epoch","epoch":1,"step":41,"train":{"loss":0.5,"accuracy":0.875},"validation":null,"samples_per_second":12345.5,"seconds":1.5}"#
+            r#"{"event":"epoch","epoch":1,"step":41,"train":{"loss":0.5,"accuracy":0.875},"validation":null,"learning_rate":0.01,"samples_per_second":12345.5,"seconds":1.5}"#
         );
     }
 

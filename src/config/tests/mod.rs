@@ -21,13 +21,44 @@ out_features = 10
 ";
 
 /// A file with every key that goes together, for each optimizer.
-pub(super) const FULL: [&str; 3] = [
-    "kind = \"sgd\"\nlearning_rate = 0.1\nmomentum = 0.9\nnesterov = true\nweight_decay = 1e-4",
+const FULL: [&str; 5] = [
+    "kind = \"sgd\"\nlearning_rate = 0.1\nmomentum = 0.9\nnesterov = true\nweight_decay = 1e-4\nclip_norm = 2.5",
     "kind = \"adam\"\nlearning_rate = 0.1\nbeta1 = 0.8\nbeta2 = 0.9\nepsilon = 1e-7\nweight_decay = 0.1",
     "kind = \"adamw\"\nlearning_rate = 0.1\nbeta1 = 0.8\nbeta2 = 0.9\nepsilon = 1e-7\nweight_decay = 0.1",
+    "kind = \"rmsprop\"\nlearning_rate = 0.1\nalpha = 0.8\nepsilon = 1e-7\nmomentum = 0.5\ncentered = true\nweight_decay = 0.1",
+    "kind = \"lion\"\nlearning_rate = 0.1\nbeta1 = 0.8\nbeta2 = 0.9\nweight_decay = 0.1\nclip_value = 0.25",
 ];
 
-pub(super) fn full(optimizer: &str) -> String {
+/// The keys of every schedule, for a learning rate of 0.01 and above.
+const SCHEDULES: [&str; 8] = [
+    "kind = \"constant\"\nwarmup = 5\nwarmup_from = 0.5",
+    "kind = \"step\"\nevery = 3\ngamma = 0.5\nunit = \"step\"\nwarmup = 5\nwarmup_from = 0.5",
+    "kind = \"multi_step\"\nmilestones = [3, 5, 5]\ngamma = 0.5\nunit = \"step\"\nwarmup = 5\nwarmup_from = 0.5",
+    "kind = \"exponential\"\ngamma = 1.5\nunit = \"step\"\nwarmup = 5\nwarmup_from = 0.5",
+    "kind = \"cosine\"\nperiod = 7\nmin_learning_rate = 0.01\nunit = \"epoch\"\nwarmup = 5\nwarmup_from = 0.5",
+    "kind = \"cosine_restarts\"\nperiod = 7\nmultiply = 3\nmin_learning_rate = 0.01\nunit = \"epoch\"\nwarmup = 5\nwarmup_from = 0.5",
+    "kind = \"one_cycle\"\nperiod = 9\npct_start = 0.25\ndiv_factor = 2\nfinal_div_factor = 3\nanneal = \"linear\"\nwarmup = 5\nwarmup_from = 0.5",
+    "kind = \"reduce_on_plateau\"\nfactor = 0.5\npatience = 3\nthreshold = 0.01\ncooldown = 2\nmin_learning_rate = 0.01\nwarmup = 5\nwarmup_from = 0.5",
+];
+
+/// The full file, once for each optimizer, for each schedule and for each source of data.
+pub(super) fn all_full() -> Vec<String> {
+    let with_schedule = |schedule: &str| full(&format!("{}\n[schedule]\n{schedule}", FULL[0]));
+    let begin = full(FULL[0]).find("source").unwrap();
+    let end = full(FULL[0]).find("[train]").unwrap();
+    let of_source = |data: &str| {
+        let mut text = full(FULL[0]);
+        text.replace_range(begin..end, data);
+        text
+    };
+    let of_optimizers = FULL.into_iter().map(full);
+    of_optimizers
+        .chain(SCHEDULES.into_iter().map(with_schedule))
+        .chain(SOURCES.into_iter().map(of_source))
+        .collect()
+}
+
+fn full(optimizer: &str) -> String {
     format!(
         "name = \"all keys\"
 seed = 7
@@ -43,12 +74,37 @@ mean = [0.1, 0.2, 0.3]
 std = 0.5
 [train]
 batch = 16
+accumulate = 2
+micro_batch = 8
 epochs = 3
 shuffle = false
 loss = \"cross_entropy\"
 label_smoothing = 0.1
 [optimizer]
 {optimizer}
+[average]
+kind = \"swa\"
+begin = 3
+every = 2
+[[param]]
+match = \"stem\"
+lr_scale = 0.5
+decay_scale = 0.0
+[[param]]
+match = \"dense?.*\"
+freeze = true
+[checkpoint]
+every = \"3 epochs\"
+keep = 5
+best = \"validation_loss\"
+on_nan = \"rollback\"
+rollback_factor = 0.25
+rollbacks = 5
+[early_stopping]
+monitor = \"validation_loss\"
+patience = 7
+min_delta = 0.001
+restore_best = false
 [[layer]]
 kind = \"conv2d\"
 name = \"stem\"
@@ -92,19 +148,6 @@ const SOURCES: [&str; 2] = [
      divide_by = 2.5\nnormalize = \"none\"\ntarget = \"y\"\nweight = \"w\"\nignore = [\"a\", \"b\"]\n\
      categorical = [\"c\"]\ncategories = \"ordinal\"\nmissing = \"fill\"\n",
 ];
-
-/// Files with every key: of every optimizer, and of every source.
-fn texts() -> Vec<String> {
-    let begin = full(FULL[0]).find("source").unwrap();
-    let end = full(FULL[0]).find("[train]").unwrap();
-    let of_source = |data: &&str| {
-        let mut text = full(FULL[0]);
-        text.replace_range(begin..end, data);
-        text
-    };
-    let of_optimizers = FULL.iter().map(|optimizer| full(optimizer));
-    of_optimizers.chain(SOURCES.iter().map(of_source)).collect()
-}
 
 fn right(text: &str) -> Config {
     parse("nets/small.toml", text, &[]).unwrap_or_else(|e| panic!("{text}\n{e}"))

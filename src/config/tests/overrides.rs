@@ -57,7 +57,7 @@ fn mistakes_in_overrides_show_the_override() {
         (
             "optimizer.beta1=0.9",
             "beta1",
-            "belongs to adam and adamw, not sgd",
+            "belongs to adam, adamw and lion, not sgd",
         ),
         ("train", "train", "has no `=`"),
         ("train.=1", "", "a key is empty"),
@@ -96,7 +96,7 @@ fn a_key_made_foreign_by_an_override_says_so() {
     let found = lines(&errors);
     assert_eq!(errors.name, "small.toml");
     assert!(
-        found[0].contains("`momentum` belongs to sgd, not adam, as set by --set"),
+        found[0].contains("`momentum` belongs to sgd and rmsprop, not adam, as set by --set"),
         "{found:#?}"
     );
 }

@@ -29,6 +29,8 @@ fn a_small_file_gets_every_default() {
     };
     let train = Train {
         batch: 32,
+        accumulate: 1,
+        micro_batch: MicroBatch::Whole,
         length: Length::Epochs(1),
         shuffle: true,
         loss,
@@ -41,6 +43,9 @@ fn a_small_file_gets_every_default() {
         weight_decay: 0.0,
     };
     assert_eq!(config.optimizer, Optimizer::Sgd(sgd));
+    assert_eq!(config.schedule, Schedule::default());
+    assert_eq!((config.clip, config.average), (None, None));
+    assert_eq!(config.params, []);
     let names: Vec<_> = config.layers.iter().map(|l| l.name.as_str()).collect();
     assert_eq!(names, ["flatten1", "dense1"]);
     let dense = Dense {
@@ -69,7 +74,7 @@ fn adam_and_adamw_have_the_defaults_of_pytorch() {
         let config = right(&SMALL.replace("sgd", kind));
         match config.optimizer {
             Optimizer::Adam(read) | Optimizer::AdamW(read) => assert_eq!(read, adam, "{kind}"),
-            Optimizer::Sgd(_) => panic!("{kind} is not sgd"),
+            other => panic!("{kind} is not {other:?}"),
         }
     }
 }
@@ -106,12 +111,17 @@ fn the_shipped_networks_are_what_they_say() {
 #[test]
 fn to_toml_is_read_as_an_equal_configuration() {
     let mut texts: Vec<String> = SHIPPED.iter().map(|(_, text)| (*text).to_owned()).collect();
-    texts.extend(FULL.map(full));
+    texts.extend(all_full());
     texts.push(format!("seed = {}\nname = \"a'b é\"\n{SMALL}", u64::MAX));
-    texts.push(SMALL.replace(
-        "[optimizer]",
-        "[train]\nloss = \"mse\"\nsteps = 9\n[optimizer]",
-    ));
+    for train in [
+        "loss = \"mse\"\nsteps = 9",
+        "loss = \"mae\"",
+        "loss = \"huber\"\nhuber_delta = 0.5",
+        "loss = \"binary_cross_entropy\"\nmicro_batch = \"auto\"",
+    ] {
+        texts.push(SMALL.replace("[optimizer]", &format!("[train]\n{train}\n[optimizer]")));
+    }
+    texts.push(format!("{SMALL}[average]\nkind = \"ema\"\ndecay = 0.5\n"));
     for text in texts {
         let config = right(&text);
         let written = config.to_toml();
@@ -132,8 +142,12 @@ fn to_toml_writes_every_key_of_the_tables() {
     for (optimizer, variant) in FULL.iter().zip(keys::OPTIMIZER.variants) {
         let written = right(&full(optimizer)).to_toml();
         let mut all: Vec<&Key> = vec![&keys::TOP[0], &keys::TOP[1]];
+        // Of the numbers of the losses only those of the one in the file.
+        let of_other_losses = |key: &&Key| key.name != "huber_delta";
         all.extend(fixed(keys::DATA).filter(|key| keys::has(DataSource::Idx, key.name)));
-        all.extend(fixed(keys::TRAIN));
+        all.extend(fixed(keys::TRAIN).filter(of_other_losses));
+        all.extend(keys::PARAM);
+        all.extend(keys::CHECKPOINT.iter().chain(keys::EARLY_STOPPING));
         all.extend(variant.keys);
         all.extend(keys::LAYER.variants.iter().flat_map(|v| v.keys));
         for key in all {
@@ -147,10 +161,30 @@ fn to_toml_writes_every_key_of_the_tables() {
 }
 
 #[test]
+fn to_toml_writes_every_key_of_every_schedule() {
+    for (text, variant) in all_full()[FULL.len()..].iter().zip(keys::SCHEDULE.variants) {
+        let written = right(text).to_toml();
+        let (_, schedule) = written.split_once("\n[schedule]\n").unwrap();
+        for key in keys::SCHEDULE.common.iter().chain(variant.keys) {
+            let line = format!("{} = ", key.name);
+            assert!(
+                schedule.starts_with(&line) || schedule.contains(&format!("\n{line}")),
+                "{line}\n{written}"
+            );
+        }
+    }
+}
+
+#[test]
 fn defaults_in_the_tables_are_themselves_allowed() {
     let sections = keys::DATA.iter().chain(keys::TRAIN).chain(keys::TOP);
     for key in sections
         .chain(keys::OPTIMIZER.keys())
+        .chain(keys::SCHEDULE.keys())
+        .chain(keys::AVERAGE.keys())
+        .chain(keys::PARAM)
+        .chain(keys::CHECKPOINT)
+        .chain(keys::EARLY_STOPPING)
         .chain(keys::LAYER.keys())
     {
         use keys::Takes;
@@ -160,11 +194,52 @@ fn defaults_in_the_tables_are_themselves_allowed() {
             }
             (Fallback::Float(d), Takes::Float(b)) => (b.min..=b.max).contains(&d),
             (Fallback::Bool(_), Takes::Bool) => true,
+            (Fallback::Word(d), Takes::Text) => d.parse::<Every>().is_ok(),
             (Fallback::Word(d), Takes::Choice(words)) => words().contains(&d),
             (Fallback::Required | Fallback::Rule(_), _) => true,
             _ => false,
         };
         assert!(fits && !key.doc.is_empty(), "{key:?}");
+    }
+}
+
+#[test]
+fn rmsprop_has_the_defaults_of_pytorch_and_lion_those_of_its_paper() {
+    let rmsprop = RmsProp {
+        learning_rate: 0.01,
+        alpha: 0.99,
+        epsilon: 1e-8,
+        momentum: 0.0,
+        centered: false,
+        weight_decay: 0.0,
+    };
+    let config = right(&SMALL.replace("sgd", "rmsprop"));
+    assert_eq!(config.optimizer, Optimizer::RmsProp(rmsprop));
+    let lion = Lion {
+        learning_rate: 1e-4,
+        beta1: 0.9,
+        beta2: 0.99,
+        weight_decay: 0.0,
+    };
+    let config = right(&SMALL.replace("sgd", "lion"));
+    assert_eq!(config.optimizer, Optimizer::Lion(lion));
+}
+
+#[test]
+fn an_update_is_computed_in_as_many_parts_as_its_samples_take() {
+    let train = |keys: &str| {
+        right(&SMALL.replace("[optimizer]", &format!("[train]\n{keys}\n[optimizer]"))).train
+    };
+    for (keys, samples, rows, parts) in [
+        ("batch = 10", 10, 10, 1),
+        ("batch = 10\naccumulate = 3", 30, 10, 3),
+        ("batch = 10\nmicro_batch = 4", 10, 4, 3),
+        ("batch = 10\nmicro_batch = 40", 10, 10, 1),
+        ("batch = 10\naccumulate = 3\nmicro_batch = 4", 30, 4, 8),
+    ] {
+        let train = train(keys);
+        let found = (train.samples_per_update(), train.rows(), train.parts());
+        assert_eq!(found, (samples, rows, parts), "{keys}");
     }
 }
 
@@ -236,7 +311,7 @@ fn what_a_source_is_decides_its_defaults() {
 
 #[test]
 fn files_of_every_source_are_written_and_read_again() {
-    for text in texts() {
+    for text in all_full() {
         let config = right(&text);
         let written = config.to_toml();
         assert_eq!(right(&written), config, "{written}");

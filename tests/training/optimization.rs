@@ -1,0 +1,214 @@
+//! What moves the weights: optimisers, losses, schedules, clipping, parts of a batch, averages, weights by name.
+
+use super::*;
+
+#[test]
+fn twelve_steps_under_a_schedule_are_those_of_the_references() {
+    if common::gpu(Trust::Trusted).is_some() {
+        let optimizer = "kind = \"sgd\"\nlearning_rate = 0.3\n[schedule]\nkind = \"cosine\"\nwarmup = 4\nwarmup_from = 0.1";
+        agrees_with_the_references(&small(optimizer, "", ""), 1e-5);
+    }
+}
+
+#[test]
+fn twelve_steps_of_rmsprop_and_of_lion_are_those_of_the_references() {
+    if common::gpu(Trust::Trusted).is_none() {
+        return;
+    }
+    for optimizer in [
+        "kind = \"rmsprop\"\nlearning_rate = 0.003\nepsilon = 1e-4\nmomentum = 0.5\ncentered = true\nalpha = 0.9",
+        "kind = \"rmsprop\"\nlearning_rate = 0.003\nepsilon = 1e-4\nweight_decay = 0.01",
+        "kind = \"lion\"\nlearning_rate = 0.003\nweight_decay = 0.1",
+    ] {
+        agrees_with_the_references(&small(optimizer, "", ""), 1e-4);
+    }
+}
+
+#[test]
+fn twelve_steps_of_every_loss_are_those_of_the_references() {
+    if common::gpu(Trust::Trusted).is_none() {
+        return;
+    }
+    let optimizer = "kind = \"sgd\"\nlearning_rate = 0.3";
+    for loss in [
+        "loss = \"binary_cross_entropy\"",
+        "loss = \"mae\"",
+        "loss = \"huber\"\nhuber_delta = 0.25",
+        "loss = \"mse\"",
+    ] {
+        agrees_with_the_references(&small(optimizer, loss, ""), 1e-5);
+    }
+}
+
+#[test]
+fn twelve_steps_with_clipped_gradients_are_those_of_the_references_and_others_than_without() {
+    if common::gpu(Trust::Trusted).is_none() {
+        return;
+    }
+    let optimizer = "kind = \"sgd\"\nlearning_rate = 0.5";
+    let dataset = random_dataset();
+    let free = trained(&small(optimizer, "", ""), &dataset, Trust::Trusted);
+    for clip in ["clip_norm = 0.1", "clip_value = 0.01"] {
+        let config = small(&format!("{optimizer}\n{clip}"), "", "");
+        agrees_with_the_references(&config, 1e-5);
+        let clipped = trained(&config, &dataset, Trust::Trusted);
+        assert_ne!(clipped.1, free.1, "{clip} makes a difference");
+    }
+}
+
+#[test]
+fn twelve_steps_of_averaged_weights_are_those_of_the_references() {
+    if common::gpu(Trust::Trusted).is_none() {
+        return;
+    }
+    let optimizer = "kind = \"sgd\"\nlearning_rate = 0.3";
+    for average in [
+        "kind = \"ema\"\ndecay = 0.8",
+        "kind = \"swa\"\nbegin = 1",
+        "kind = \"swa\"",
+    ] {
+        let config = small(&format!("{optimizer}\n[average]\n{average}"), "", "");
+        agrees_with_the_references(&config, 1e-5);
+    }
+}
+
+#[test]
+fn averaged_weights_are_what_is_tested_and_the_last_ones_are_kept_beside_them() {
+    if common::gpu(Trust::Trusted).is_none() {
+        return;
+    }
+    let dataset = random_dataset();
+    let optimizer = "kind = \"sgd\"\nlearning_rate = 0.3";
+    let (plain, _) = trained(&small(optimizer, "", ""), &dataset, Trust::Trusted);
+    let average = format!("{optimizer}\n[average]\nkind = \"ema\"\ndecay = 0.9");
+    let (averaged, _) = trained(&small(&average, "", ""), &dataset, Trust::Trusted);
+    assert_eq!(plain.raw_weights, None);
+    assert_eq!(
+        averaged.raw_weights.as_ref(),
+        Some(&plain.weights),
+        "the same training"
+    );
+    assert_ne!(averaged.weights, plain.weights);
+    // A training that begins with weights and leaves them tests just these.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("averaged.safetensors");
+    std::fs::write(&path, averaged.weights.to_bytes().unwrap()).unwrap();
+    let still = small("kind = \"sgd\"\nlearning_rate = 1e-30", "", "");
+    let mut request = request(still, Trust::Trusted);
+    request.init = Some(path);
+    let still = train_on(&request, &dataset, &mut |_| Ok(())).unwrap();
+    assert_eq!(still.test, averaged.test);
+    assert_ne!(plain.test, averaged.test);
+}
+
+/// Both trainings have the same losses and weights, up to rounding.
+fn agree(one: &(Outcome, Vec<f32>), other: &(Outcome, Vec<f32>), what: &str) {
+    assert_eq!(one.1.len(), other.1.len(), "{what}");
+    for (a, b) in one.1.iter().zip(&other.1) {
+        assert!(
+            (a - b).abs() <= 1e-5 * a.abs().max(1.0),
+            "{what}: {a} and {b}"
+        );
+    }
+    let tensors = one
+        .0
+        .weights
+        .tensors()
+        .iter()
+        .zip(other.0.weights.tensors());
+    for (a, b) in tensors {
+        let largest = a.data.iter().fold(0.0f32, |most, x| most.max(x.abs()));
+        for (x, y) in a.data.iter().zip(&b.data) {
+            assert!(
+                (x - y).abs() <= 1e-5 * largest,
+                "{what}, {}: {x} and {y}",
+                a.name
+            );
+        }
+    }
+}
+
+#[test]
+fn accumulated_gradients_and_micro_batches_are_one_large_batch() {
+    if common::gpu(Trust::Trusted).is_none() {
+        return;
+    }
+    // 23 samples: the second step of an epoch is cut short, within a part and by whole parts.
+    let dataset = random_dataset();
+    let optimizer = "kind = \"sgd\"\nlearning_rate = 0.1\nmomentum = 0.9\nclip_norm = 0.5\n[average]\nkind = \"ema\"\ndecay = 0.5";
+    let of = |batch: usize, train: &str| {
+        let text = small(optimizer, train, "").to_toml();
+        let text = text.replace("\nbatch = 5\n", &format!("\nbatch = {batch}\n"));
+        let config = config::parse("parts.toml", &text, &[]).unwrap();
+        trained(&config, &dataset, Trust::Trusted)
+    };
+    let whole = of(15, "");
+    for (batch, train) in [
+        (5, "accumulate = 3"),
+        (15, "micro_batch = 4"),
+        (15, "micro_batch = 1"),
+        (5, "accumulate = 3\nmicro_batch = 2"),
+        (15, "micro_batch = \"auto\""),
+    ] {
+        agree(&of(batch, train), &whole, train);
+    }
+}
+
+#[test]
+fn twelve_steps_in_parts_are_those_of_the_references() {
+    if common::gpu(Trust::Trusted).is_some() {
+        let optimizer = "kind = \"adam\"\nlearning_rate = 0.01\nepsilon = 1e-5";
+        let parts = "accumulate = 2\nmicro_batch = 3";
+        agrees_with_the_references(&small(optimizer, parts, ""), 1e-4);
+    }
+}
+
+#[test]
+fn weights_by_name_are_frozen_or_learn_at_their_own_rate() {
+    if common::gpu(Trust::Trusted).is_none() {
+        return;
+    }
+    let groups = "[[param]]\nmatch = \"conv*\"\nlr_scale = 0.25\n[[param]]\nmatch = \"*.bias\"\ndecay_scale = 0\n\
+        [[param]]\nmatch = \"conv1\"\nfreeze = true";
+    for optimizer in [
+        "kind = \"sgd\"\nlearning_rate = 0.3\nmomentum = 0.9\nweight_decay = 0.1",
+        "kind = \"sgd\"\nlearning_rate = 0.3\nclip_norm = 0.5",
+        "kind = \"adamw\"\nlearning_rate = 0.01\nepsilon = 1e-5\nweight_decay = 0.5",
+        "kind = \"rmsprop\"\nlearning_rate = 0.003\nepsilon = 1e-4\nweight_decay = 0.1",
+        "kind = \"lion\"\nlearning_rate = 0.003\nweight_decay = 0.5",
+    ] {
+        let config = small(&format!("{optimizer}\n{groups}"), "", "");
+        agrees_with_the_references(&config, 1e-4);
+        let dataset = random_dataset();
+        let network = Network::new(&config, dataset.sample_shape, 4).unwrap();
+        let before = Weights::from_slab(&network, &network.initial(config.seed));
+        let (outcome, _) = trained(&config, &dataset, Trust::Trusted);
+        for (before, after) in before.tensors().iter().zip(outcome.weights.tensors()) {
+            let bits = |data: &[f32]| data.iter().map(|x| x.to_bits()).collect::<Vec<u32>>();
+            let same = bits(&before.data) == bits(&after.data);
+            assert_eq!(
+                same,
+                before.name.starts_with("conv1."),
+                "{optimizer}: {}",
+                before.name
+            );
+        }
+    }
+}
+
+#[test]
+fn names_that_no_weight_has_and_nothing_to_train_are_refused() {
+    let refused = |groups: &str| {
+        let config = small(&format!("kind = \"sgd\"\n{groups}"), "", "");
+        Network::new(&config, [9, 7, 3], 4).unwrap_err()
+    };
+    let error = refused("[[param]]\nmatch = \"conf*\"\nfreeze = true").to_string();
+    assert!(error.contains("speaks of no weight"), "{error}");
+    assert!(
+        error.contains("conv1.weight, conv1.bias, conv2.weight"),
+        "{error}"
+    );
+    assert!(error.starts_with("small.toml:14:1:"), "{error}");
+    let error = refused("[[param]]\nmatch = \"*\"\nfreeze = true").to_string();
+    assert!(error.contains("every weight is frozen"), "{error}");
+}
