@@ -8,14 +8,27 @@ use super::keys::{self, Bounds, Fallback, Family, Key, Takes};
 pub fn schema() -> Value {
     let mut schema = table(keys::TOP.iter());
     let properties = &mut schema["properties"];
-    properties["data"] = described(table(keys::DATA.iter()), properties, "data");
-    properties["train"] = described(table(keys::TRAIN.iter()), properties, "train");
-    properties["optimizer"] = described(family(&keys::OPTIMIZER), properties, "optimizer");
-    let layers = json!({ "type": "array", "minItems": 1, "items": family(&keys::LAYER) });
-    properties["layer"] = described(layers, properties, "layer");
+    for (name, section) in [
+        ("data", table(keys::DATA.iter())),
+        ("train", table(keys::TRAIN.iter())),
+        ("optimizer", family(&keys::OPTIMIZER)),
+        ("param", list(&table(keys::PARAM.iter()))),
+        ("average", family(&keys::AVERAGE)),
+        ("schedule", family(&keys::SCHEDULE)),
+        ("checkpoint", table(keys::CHECKPOINT.iter())),
+        ("early_stopping", table(keys::EARLY_STOPPING.iter())),
+        ("layer", list(&family(&keys::LAYER))),
+    ] {
+        properties[name] = described(section, properties, name);
+    }
     schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     schema["title"] = json!("anygrad configuration");
     schema
+}
+
+/// At least one of these tables.
+fn list(item: &Value) -> Value {
+    json!({ "type": "array", "minItems": 1, "items": item })
 }
 
 /// A table in place of the one that the top names, with what the top says of it.
@@ -96,6 +109,13 @@ fn values(takes: Takes) -> Value {
             float(bounds),
             json!({ "type": "array", "items": float(bounds), "minItems": 1 }),
         ),
+        Takes::IntOrWord(min, max, word) => one_or(int(min, max), json!({ "enum": [word] })),
+        Takes::Ints(min, max, most) => json!({
+            "type": "array",
+            "items": int(min, max),
+            "minItems": 1,
+            "maxItems": most,
+        }),
         Takes::ClassWeights(bounds) => one_or(
             json!({ "enum": ["balanced"] }),
             json!({
@@ -209,14 +229,30 @@ mod tests {
 
     #[test]
     fn every_key_is_described() {
-        let text = schema().to_string();
-        let families = keys::OPTIMIZER.keys().chain(keys::LAYER.keys());
-        for key in keys::TOP
-            .iter()
-            .chain(keys::DATA)
-            .chain(keys::TRAIN)
-            .chain(families)
-        {
+        let schema = schema();
+        for key in keys::TOP {
+            let tables = matches!(key.takes, Takes::Table | Takes::Tables);
+            let property = &schema["properties"][key.name];
+            let inside = property.to_string().contains("\"properties\"");
+            assert_eq!(tables, inside, "{}: {property}", key.name);
+        }
+        let text = schema.to_string();
+        let families = [
+            &keys::OPTIMIZER,
+            &keys::AVERAGE,
+            &keys::SCHEDULE,
+            &keys::LAYER,
+        ];
+        let tables = [
+            keys::TOP,
+            keys::DATA,
+            keys::TRAIN,
+            keys::PARAM,
+            keys::CHECKPOINT,
+            keys::EARLY_STOPPING,
+        ];
+        let keys = families.into_iter().flat_map(Family::keys);
+        for key in tables.into_iter().flatten().chain(keys) {
             let doc = Value::from(key.doc).to_string();
             assert!(text.contains(doc.trim_matches('"')), "{}", key.name);
         }

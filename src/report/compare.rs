@@ -249,14 +249,15 @@ mod tests {
     use super::super::fabricated::{epoch, outcome, shipped, start};
     use super::*;
     use crate::error::Class;
-    use crate::train::{Metric, Scores};
+    use crate::train::{Metric, Scores, Tuning};
 
     fn runs(folder: &Path) -> Vec<PathBuf> {
         let mut config = shipped();
         let mut paths = Vec::new();
         for batch in [32, 64] {
             config.train.batch = batch;
-            let mut run = RunFolder::create(folder, "digits", &config).unwrap();
+            let mut run =
+                RunFolder::create(folder, "digits", &config, None, &Tuning::default()).unwrap();
             let scores = Scores {
                 loss: 0.25,
                 metric: Metric::Accuracy(0.5),
