@@ -448,12 +448,8 @@ impl Builder<'_> {
                 (Arc::new(op), 1)
             }
         };
-        inputs.extend(
-            buffers::MOMENTS
-                .map(|name| self.slab(name))
-                .iter()
-                .take(moments),
-        );
+        let moments = buffers::MOMENTS.into_iter().take(moments);
+        inputs.extend(moments.map(|name| self.slab(name)));
         let groups = state::groups(self.network.slab_elements);
         inputs.push(self.graph.persistent(buffers::GROUPS, groups));
         inputs.extend([schedule, counters]);
