@@ -172,6 +172,14 @@ fn work(verb: &Verb, out: &Out) -> Result<()> {
     }
 }
 
+/// The command line, as far as it is text.
+fn command_line() -> Vec<String> {
+    let words = std::env::args_os();
+    words
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect()
+}
+
 fn parse(args: &[OsString], color: ColorMode) -> Result<Cli, clap::Error> {
     let color = match color {
         ColorMode::Auto => ColorChoice::Auto,

@@ -29,6 +29,7 @@ mod report;
 mod schedule;
 mod schema;
 mod sections;
+mod shipped;
 mod suggest;
 #[cfg(test)]
 mod tests;
@@ -37,33 +38,13 @@ mod value;
 mod write;
 
 pub use schema::schema;
+pub use shipped::{SHIPPED, STARTERS};
 
 /// The largest configuration that is read, in bytes.
 pub const MAX_BYTES: usize = 1 << 20;
 
 /// The most layers a network may have.
 pub const MAX_LAYERS: usize = 4096;
-
-/// The networks that come with the program: file name and text.
-pub static SHIPPED: [(&str, &str); 3] = [
-    ("digits.toml", include_str!("../../assets/nets/digits.toml")),
-    (
-        "mnist-mlp.toml",
-        include_str!("../../assets/nets/mnist-mlp.toml"),
-    ),
-    (
-        "mnist-cnn.toml",
-        include_str!("../../assets/nets/mnist-cnn.toml"),
-    ),
-];
-
-/// Configurations to begin with, by what they learn from: each line says what it is for.
-pub static STARTERS: [(&str, &str); 4] = [
-    ("digits", SHIPPED[0].1),
-    ("images", include_str!("../../assets/starters/images.toml")),
-    ("csv", include_str!("../../assets/starters/csv.toml")),
-    ("idx", include_str!("../../assets/starters/idx.toml")),
-];
 
 /// A checked configuration in which every default is filled in.
 ///

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::{Evaluation, Measured};
 use crate::data::{Dataset, Samples};
 use crate::metrics::Predictions;
 
@@ -20,8 +21,23 @@ pub struct Mistake {
     pub pixels: Vec<u8>,
 }
 
+/// So many of the most confident mistakes are kept.
+const KEPT: usize = 24;
+
+/// The most confident mistakes of an evaluation, if it is one of classes.
+pub(super) fn of(
+    evaluation: Option<&Evaluation>,
+    dataset: &Dataset,
+    part: &Range<usize>,
+) -> Vec<Mistake> {
+    match evaluation.map(|evaluation| &evaluation.measured) {
+        Some(Measured::Classes(classes)) => worst(dataset, part, &classes.predictions, KEPT),
+        _ => Vec::new(),
+    }
+}
+
 /// The `count` wrong guesses of the highest confidence among the samples of a part.
-pub(super) fn worst(
+fn worst(
     dataset: &Dataset,
     part: &Range<usize>,
     predictions: &Predictions,

@@ -16,7 +16,7 @@ use super::session::{Evaluator, Session};
 use super::step::{self, Pass, buffers};
 use super::tuning::{Tune, Tuner};
 use super::weights::Weights;
-use super::{Evaluation, Measured, Request, mistakes, resident};
+use super::{Evaluation, Request, mistakes, resident};
 use crate::config::{Config, Curve, MAX_PARTS, MicroBatch, Task};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -28,9 +28,6 @@ use crate::plan::Plan;
 
 /// Makes a plan of a graph that keeps some tensors.
 type Planner<'a, E> = dyn FnMut(Graph, &[Value]) -> Result<Plan, E> + 'a;
-
-/// So many of the most confident mistakes are kept.
-const MISTAKES: usize = 24;
 
 /// Trains.
 ///
@@ -232,12 +229,7 @@ fn train_from(
     let part = &passes.test.part;
     let evaluation =
         judged.map(|(scores, answers)| Evaluation::of(dataset, part, &model, scores, answers, &[]));
-    let mistakes = match evaluation.as_ref().map(|evaluation| &evaluation.measured) {
-        Some(Measured::Classes(classes)) => {
-            mistakes::worst(dataset, part, &classes.predictions, MISTAKES)
-        }
-        _ => Vec::new(),
-    };
+    let mistakes = mistakes::of(evaluation.as_ref(), dataset, part);
     let weights = |buffer| {
         let slab = session.memory.read(&session.gpu, buffer)?;
         let slab: Vec<f32> = slab.into_iter().map(f32::from_bits).collect();

@@ -359,10 +359,7 @@ impl Session<'_> {
                 folder
             }
         };
-        let command: Vec<String> = std::env::args_os()
-            .map(|argument| argument.to_string_lossy().into_owned())
-            .collect();
-        folder.environment(start, &command)?;
+        folder.environment(start, &super::command_line())?;
         let path = folder.path().to_owned();
         self.run = Some(Run {
             start: start.clone(),
