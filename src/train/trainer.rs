@@ -222,14 +222,14 @@ fn train_from(
         best.restore(&session, &network, &state)?;
     }
 
-    let judged = match (&mut test, plans.test_answers) {
-        (Some(test), Some(answers)) => Some(test.judge(&session, answers, model.outputs())?),
+    let part = &passes.test.part;
+    let evaluation = match (&mut test, plans.test_answers) {
+        (Some(test), Some(answers)) => {
+            let (scores, answers) = test.judge(&session, answers, model.outputs())?;
+            Some(Evaluation::of(dataset, part, &model, scores, answers, &[]))
+        }
         _ => None,
     };
-    let part = &passes.test.part;
-    let evaluation =
-        judged.map(|(scores, answers)| Evaluation::of(dataset, part, &model, scores, answers, &[]));
-    let mistakes = mistakes::of(evaluation.as_ref(), dataset, part);
     let weights = |buffer| {
         let slab = session.memory.read(&session.gpu, buffer)?;
         let slab: Vec<f32> = slab.into_iter().map(f32::from_bits).collect();
@@ -249,8 +249,8 @@ fn train_from(
         raw_weights,
         model,
         test: evaluation.as_ref().map(|evaluation| evaluation.scores),
+        mistakes: mistakes::of(evaluation.as_ref(), dataset, part),
         evaluation,
-        mistakes,
         ending: done.ending,
         best: monitor.and_then(|monitor| Some((monitor.metric(), done.host.monitor.best?))),
         restored: restored.is_some(),
