@@ -14,7 +14,7 @@ use super::run::{Ended, Rules, Run, Trouble};
 use super::schedule::{self, Length};
 use super::session::{Evaluator, Session};
 use super::step::{self, Pass, buffers};
-use super::tuning::{Tune, Tuner};
+use super::tuning::{Planner, Tune, Tuner};
 use super::weights::Weights;
 use super::{Evaluation, Request, mistakes, resident};
 use crate::config::{Config, Curve, MAX_PARTS, MicroBatch, Task};
@@ -25,9 +25,6 @@ use crate::graph::{Graph, Target, Value};
 use crate::nn::Network;
 use crate::ops::state;
 use crate::plan::Plan;
-
-/// Makes a plan of a graph that keeps some tensors.
-type Planner<'a, E> = dyn FnMut(Graph, &[Value]) -> Result<Plan, E> + 'a;
 
 /// Trains.
 ///
