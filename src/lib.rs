@@ -27,12 +27,14 @@
 //! | [`gpu`] | adapters, pipelines, buffers, the executor, reading back | nothing outside names wgpu, nothing inside knows layers |
 //! | [`train`] | the loop, evaluation, prediction, weights as files | nothing is printed; what happens is told as events |
 //! | [`check`] | kernels against references, gradients against finite differences | a comparison that cannot fail is an error |
+//! | [`bench`](mod@bench) | what the adapter can do, and what each kernel and step makes of it | what is wrong is not timed |
 //! | [`report`] | run folders: written, and read back | a file is there whole or not at all |
 //! | [`cli`] | the verbs, their help, errors shown in place | the only room that prints; every end has a documented exit code |
 //!
 //! An op is three files of one name: `src/ops/x.rs`, `src/reference/x.rs`, `shaders/x.wgsl`. `CONTRIBUTING.md` says how to add
 //! one.
 
+pub mod bench;
 pub mod check;
 pub mod cli;
 pub mod config;

@@ -20,6 +20,8 @@ pub enum Stream {
     Test = 4,
     /// The fixed test part of a data set that comes without one.
     Holdout = 5,
+    /// How pictures are changed while training; only `shaders/augment.wgsl` and its reference draw from it.
+    Augment = 6,
 }
 
 /// Philox4x32-10: four uniform 32-bit words for a counter and a key.

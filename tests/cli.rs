@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use crate::common;
 
+mod bench;
 mod failures;
 mod mistakes;
 mod python;
@@ -16,7 +17,7 @@ mod resume;
 mod runs;
 mod sources;
 
-const VERBS: [&str; 13] = [
+const VERBS: [&str; 14] = [
     "train",
     "eval",
     "predict",
@@ -27,6 +28,7 @@ const VERBS: [&str; 13] = [
     "lr-find",
     "devices",
     "verify",
+    "bench",
     "schema",
     "completions",
     "man",

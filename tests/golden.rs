@@ -84,6 +84,7 @@ impl Golden {
             adapter: Choice::from(choice.as_str()),
             trust: Trust::Trusted,
             tune: Tune::Off,
+            profile: false,
         };
         let mut losses = Vec::new();
         let mut observe = |event: &Event| {

@@ -23,7 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "config", "data", "nn", "plan", "gpu", "graph", "ops", "rng", "error", "metrics",
         ],
     ),
-    ("report", &["error", "train", "config", "metrics"]),
+    ("report", &["error", "train", "config", "gpu", "metrics"]),
     (
         "check",
         &[
@@ -35,6 +35,12 @@ const ROOMS: &[(&str, &[&str])] = &[
             "rng",
             "wgsl",
             "error",
+        ],
+    ),
+    (
+        "bench",
+        &[
+            "error", "config", "data", "graph", "ops", "plan", "gpu", "train", "check",
         ],
     ),
     (
@@ -55,6 +61,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "train",
             "report",
             "check",
+            "bench",
         ],
     ),
 ];

@@ -217,6 +217,7 @@ fn plan(config: &Config, dataset: &Dataset) -> Plan {
         classes: dataset.targets.outputs(),
         regression: false,
         weighted: false,
+        window_bytes: None,
         normalization: Normalization {
             divide_by: 255.0,
             mean: vec![0.4, 0.5, 0.6],
@@ -330,5 +331,77 @@ fn other_data_is_not_gone_on_with_and_another_driver_is_told() {
     assert_eq!(notes.len(), 1, "{notes:?}");
     for part in ["driver", "was another", "1 kernels", "may differ"] {
         assert!(notes[0].contains(part), "{part} in {notes:?}");
+    }
+}
+
+#[test]
+fn a_streamed_training_in_parts_that_goes_on_ends_in_the_bits_of_a_resident_one() {
+    if common::gpu(Trust::Trusted).is_none() {
+        return;
+    }
+    let dataset = random_dataset();
+    let with = |stream, every| {
+        let mut config = small(ADAM, "accumulate = 2\nmicro_batch = 3", "");
+        config.train.length = config::Length::Steps(11);
+        config.data.stream = stream;
+        config.checkpoints.every = every;
+        config
+    };
+    let resident = with(config::Streaming::Never, Every::Never);
+    let resident = bits(&run(&resident, &dataset, None, None).outcome.unwrap());
+    let streamed = with(config::Streaming::Always, Every::Steps(2));
+    let kept = run(&streamed, &dataset, None, None);
+    assert_eq!(bits(&kept.outcome.unwrap()), resident, "streamed");
+    for checkpoint in &kept.kept {
+        let gone_on = run(&streamed, &dataset, Some(from(checkpoint)), None);
+        let step = checkpoint.host.step;
+        assert_eq!(
+            bits(&gone_on.outcome.unwrap()),
+            resident,
+            "from step {step}"
+        );
+    }
+}
+
+/// Everything that has a memory, together: moments, averages, parts of a batch, a schedule that waits and one that moves.
+#[test]
+fn averages_parts_and_schedules_go_on_with_the_rest() {
+    if common::gpu(Trust::Trusted).is_none() {
+        return;
+    }
+    let dataset = random_dataset();
+    let schedules = [
+        "[average]\nkind = \"ema\"\ndecay = 0.9\n[schedule]\nkind = \"cosine\"\nwarmup = 3\n",
+        "[average]\nkind = \"swa\"\nbegin = 2\n[schedule]\nkind = \"reduce_on_plateau\"\npatience = 1\nfactor = 0.5\n",
+    ];
+    for tables in schedules {
+        let optimizer = format!(
+            "kind = \"rmsprop\"\nlearning_rate = 0.02\nmomentum = 0.9\ncentered = true\nclip_norm = 1.0\n{tables}"
+        );
+        let mut config = small(&optimizer, "accumulate = 2\nmicro_batch = 2", "");
+        config.train.length = config::Length::Epochs(6);
+        config.checkpoints.every = Every::Steps(4);
+        let whole = run(&config, &dataset, None, None);
+        let outcome = whole.outcome.unwrap();
+        assert!(outcome.raw_weights.is_some(), "the result is an average");
+        for state in &whole.kept {
+            let names: Vec<&str> = state.buffers.iter().map(|b| b.name.as_str()).collect();
+            for name in [
+                "first moments",
+                "second moments",
+                "third moments",
+                "schedule",
+            ] {
+                assert!(names.contains(&name), "{name} is not among {names:?}");
+            }
+            let ran = run(&config, &dataset, Some(from(state)), None);
+            let gone_on = ran.outcome.unwrap();
+            let step = state.host.step;
+            assert_eq!(bits(&gone_on), bits(&outcome), "from step {step}\n{tables}");
+            assert_eq!(gone_on.raw_weights, outcome.raw_weights, "from step {step}");
+            assert_eq!(gone_on.test, outcome.test, "from step {step}");
+            let epochs = all_epochs(state, &ran.told);
+            assert_eq!(epochs, whole.told.epochs, "from step {step}\n{tables}");
+        }
     }
 }

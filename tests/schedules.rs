@@ -43,6 +43,7 @@ fn learning_rates(schedule: &str, steps: usize) -> Vec<f64> {
         trust: Trust::Trusted,
         tune: Tune::Off,
         control: Control::default(),
+        profile: false,
     };
     let mut rates = Vec::new();
     let mut observe = |event: &Event| {

@@ -149,6 +149,20 @@ fn every_fragment_is_embedded_imported_and_without_entry_points() {
 }
 
 #[test]
+fn a_probe_is_a_file_of_its_own_and_its_one_kernel_or_two_import_nothing_but_how_to_count() {
+    let embedded: BTreeSet<String> = ops::PROBES
+        .iter()
+        .map(|(name, _)| name.strip_prefix("probe/").unwrap().to_owned())
+        .collect();
+    assert_eq!(stems("shaders/probe", "wgsl"), embedded);
+    for (name, text) in ops::PROBES {
+        let mut imports = text.lines().filter(|line| line.starts_with("#import"));
+        assert!(imports.all(|line| line == "#import flat"), "{name}");
+        assert_eq!(ops::shader(name), *text);
+    }
+}
+
+#[test]
 fn every_entry_point_is_run_by_a_case_and_every_case_runs_one_that_exists() {
     let run: BTreeSet<(String, String)> = nodes()
         .iter()

@@ -35,15 +35,19 @@ impl Variant {
             dispatch.fusion.stages(),
             dispatch.operands.len(),
         );
-        let module = wgsl::parse(&text)?.only(dispatch.entry)?.naga;
         // Subgroups and wide loads are asked for by what the ops offer to adapters that have them, and by nothing else.
         let mut capabilities = Capabilities::empty();
         capabilities.set(Capabilities::SUBGROUP, dispatch.entry.contains("subgroup"));
         let wide = dispatch.constants.contains(&("WIDE", true.into()));
         capabilities.set(Capabilities::SHADER_INT64, wide);
+        Self::of_text(&text, dispatch.entry, capabilities)
+    }
+
+    fn of_text(text: &str, entry: &str, capabilities: Capabilities) -> Result<Self, String> {
+        let module = wgsl::parse(text)?.only(entry)?.naga;
         let info = Validator::new(ValidationFlags::all(), capabilities)
             .validate(&module)
-            .map_err(|error| error.emit_to_string(&text))?;
+            .map_err(|error| error.emit_to_string(text))?;
         Ok(Self { module, info })
     }
 
@@ -142,7 +146,12 @@ impl Variant {
         let pipeline = hlsl::PipelineOptions {
             entry_point: Some((stage, name.to_owned())),
         };
-        let (mut text, options) = (String::new(), hlsl::Options::default());
+        let mut text = String::new();
+        // What wgpu asks for; halves exist from 6.2 on.
+        let options = hlsl::Options {
+            shader_model: hlsl::ShaderModel::V6_2,
+            ..Default::default()
+        };
         let translated = hlsl::Writer::new(&mut text, &options, &pipeline)
             .write(module, info, None)
             .map_err(|error| format!("HLSL: {error}"))?;
@@ -223,6 +232,30 @@ fn every_variant_is_valid_within_default_limits_translatable_and_bound_as_its_op
     }
     assert_none(&breaches.into_iter().collect::<Vec<_>>());
     assert!(variants.len() >= ops::OPS.len(), "there are variants");
+}
+
+#[test]
+fn every_probe_is_valid_within_default_limits_and_translatable() {
+    let mut breaches = Vec::new();
+    for (name, text) in ops::PROBES {
+        let text = wgsl::expand(text);
+        let capabilities = if name.contains("f16") {
+            Capabilities::SHADER_FLOAT16
+        } else {
+            Capabilities::empty()
+        };
+        for entry in wgsl::parse(&text).unwrap().entry_points {
+            let check = || {
+                let variant = Variant::of_text(&text, &entry.name, capabilities)?;
+                variant.limits(variant.entry(&entry.name)?)?;
+                variant.translate(&entry.name)
+            };
+            if let Err(error) = check() {
+                breaches.push(format!("{name}.{}: {error}", entry.name));
+            }
+        }
+    }
+    assert_none(&breaches);
 }
 
 #[test]

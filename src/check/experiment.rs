@@ -95,6 +95,37 @@ pub fn of_case(
     failure.map_or(Ok(experiments), Err)
 }
 
+/// As [`of_case`], but of the op alone, without its gradient.
+///
+/// # Errors
+/// As [`of_case`].
+pub fn of_forward(
+    name: &str,
+    index: usize,
+    case: &Case,
+    target: &Target,
+) -> Result<Vec<Experiment>, String> {
+    let CaseGraph { graph, what, .. } = CaseGraph::build(name, index, case)?;
+    let node = &graph.nodes()[0];
+    let types: Vec<TensorType> = case
+        .inputs
+        .iter()
+        .map(|input| input.tensor.clone())
+        .collect();
+    let outputs = node.outputs.iter().map(|&v| graph.tensor(v).clone());
+    let what = format!("{what}, {} of {}", node.name(), list(&types));
+    let numbers = super::inputs::of_case(name, index, case);
+    let experiment = experiment(what, node, types, &numbers, outputs.collect())?;
+    let ways = graph.ways(node, target).into_iter();
+    Ok(ways
+        .map(|way| {
+            let mut experiment = experiment.clone();
+            experiment.node.lowering = way;
+            experiment
+        })
+        .collect())
+}
+
 /// The nodes of the forward and backward graph of a case, each once for every way to compute it on an adapter of this kind.
 ///
 /// # Errors

@@ -24,7 +24,7 @@ pub use compare::{Comparison, Tolerance, compare};
 pub use gradient::{GradientReport, prove_gradient, prove_gradient_of};
 pub use interpreter::Interpreter;
 pub use on_gpu::OnGpu;
-pub use prove::{OpReport, Row, prove_all, prove_op};
+pub use prove::{OpReport, Row, prove_all, prove_experiment, prove_op};
 pub use sabotage::{SabotageReport, sabotage_op};
 
 /// The 32-bit words of a tensor's storage: as many as [`crate::graph::DType::storage_bytes`] says, those beyond the last element

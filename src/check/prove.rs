@@ -126,6 +126,11 @@ fn prove(
     }
 }
 
+/// Runs a node twice; gives all that is wrong with it, one text each.
+pub fn prove_experiment(experiment: &Experiment, runner: &mut dyn Runner) -> Vec<String> {
+    try_experiment(experiment, runner).1
+}
+
 /// Runs a node twice; gives the worst error over its tolerance, and all that is wrong.
 fn try_experiment(experiment: &Experiment, runner: &mut dyn Runner) -> (f64, Vec<String>) {
     let inputs: Vec<_> = experiment

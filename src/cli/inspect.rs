@@ -56,6 +56,7 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
         adapter: options.device.choice(),
         trust: options.device.trust(),
         tune: Tune::Off,
+        profile: false,
     };
     let inspection = inspect(&request)?;
     out.object(&Object::new(&inspection))?;

@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::gpu::{Choice, Trust};
 use output::{ColorMode, Out};
 
+mod bench;
 mod bugs;
 mod compare;
 mod completions;
@@ -45,6 +46,7 @@ Examples:
   anygrad inspect digits --plan           what a training would do, kernel by kernel
   anygrad data check pictures/            duplicates, leaks, damage: before training
   anygrad verify                          is every kernel right on this GPU?
+  anygrad bench                           how fast is it, and how much is left?
 
 Networks that come along: digits, mnist-mlp, mnist-cnn
 
@@ -128,6 +130,7 @@ enum Verb {
     LrFind(lr_find::Options),
     Devices(devices::Options),
     Verify(verify::Options),
+    Bench(bench::Options),
     Schema(schema::Options),
     Completions(completions::Completions),
     Man(completions::Manual),
@@ -166,6 +169,7 @@ fn work(verb: &Verb, out: &Out) -> Result<()> {
         Verb::LrFind(options) => lr_find::run(options, out),
         Verb::Devices(options) => devices::run(options, out),
         Verb::Verify(options) => verify::run(options, out),
+        Verb::Bench(options) => bench::run(options, out),
         Verb::Schema(options) => schema::run(options, out),
         Verb::Completions(options) => completions::completions(options, out),
         Verb::Man(options) => completions::manual(options, out),
@@ -195,9 +199,11 @@ fn parse(args: &[OsString], color: ColorMode) -> Result<Cli, clap::Error> {
 
 /// Who writes `train --epochs 3` means a key of the configuration.
 fn with_key_meant(mut error: clap::Error, args: &[OsString]) -> clap::Error {
-    let is_train = args
-        .iter()
-        .any(|arg| arg == "train" || arg == "inspect" || arg == "lr-find");
+    let is_train = args.iter().any(|arg| {
+        ["train", "inspect", "lr-find", "bench"]
+            .iter()
+            .any(|verb| arg == verb)
+    });
     let has_better = error.get(ContextKind::SuggestedArg).is_some();
     if error.kind() != ErrorKind::UnknownArgument || !is_train || has_better {
         return error;

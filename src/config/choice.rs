@@ -1,6 +1,9 @@
 //! Values that are written as one of a few words.
 
-use super::{Activation, Categories, DataSource, Initializer, Missing, Normalize, Split, Task};
+use super::{
+    Activation, Categories, DataSource, Flip, Initializer, Missing, Normalize, Split, Streaming,
+    Task,
+};
 
 /// A value written as one of a few words.
 pub trait Choice: Copy + PartialEq + 'static {
@@ -39,6 +42,23 @@ impl Choice for Task {
 impl Choice for Normalize {
     const ALL: &'static [(&'static str, Self)] =
         &[("none", Self::None), ("standard", Self::Standard)];
+}
+
+impl Choice for Flip {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("none", Self::None),
+        ("horizontal", Self::Horizontal),
+        ("vertical", Self::Vertical),
+        ("both", Self::Both),
+    ];
+}
+
+impl Choice for Streaming {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("auto", Self::Auto),
+        ("always", Self::Always),
+        ("never", Self::Never),
+    ];
 }
 
 impl Choice for Categories {

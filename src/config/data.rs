@@ -7,7 +7,7 @@ use super::reader::Section;
 use super::report::Report;
 use super::sections::{missing_table, table};
 use super::tree::{Place, Table};
-use super::{Data, DataSource, Images, Loss, Normalize, Split, Task};
+use super::{Augment, Data, DataSource, Images, Loss, Normalize, Split, Task};
 
 /// The table, and its defaults under this loss.
 pub(super) fn data(report: &mut Report<'_>, root: &Table, end: &Place, loss: Loss) -> Data {
@@ -19,6 +19,7 @@ pub(super) fn data(report: &mut Report<'_>, root: &Table, end: &Place, loss: Los
     }
     let there = found.is_some();
     let (table, place) = found.unwrap_or((&empty, end.clone()));
+    let augment = augment(report, table);
     let mut s = Section::open(report, table, &place, "[data]", keys::DATA);
     let path = s.text("path");
     let given = s.given("source").is_some();
@@ -91,6 +92,8 @@ pub(super) fn data(report: &mut Report<'_>, root: &Table, end: &Place, loss: Los
         normalize,
         mean,
         std,
+        stream: s.choice("stream").unwrap_or_default(),
+        augment,
         class_weights: s.class_weights("class_weights"),
         images: Images {
             size: s.size_if_given("size"),
@@ -105,6 +108,22 @@ pub(super) fn data(report: &mut Report<'_>, root: &Table, end: &Place, loss: Los
             missing: s.choice("missing").unwrap_or_default(),
         },
     }
+}
+
+/// The table `[data.augment]` of `[data]`.
+fn augment(report: &mut Report<'_>, data: &Table) -> Option<Augment> {
+    let (table, place) = table(report, data, "augment")?;
+    let mut s = Section::open(report, table, &place, "[data.augment]", keys::AUGMENT);
+    let pixels = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+    Some(Augment {
+        shift: pixels(s.int("shift")),
+        flip: s.choice("flip").unwrap_or_default(),
+        rotate: s.float("rotate"),
+        scale: s.float("scale"),
+        brightness: s.float("brightness"),
+        contrast: s.float("contrast"),
+        cutout: pixels(s.int("cutout")),
+    })
 }
 
 /// What a path may hold, by its name.

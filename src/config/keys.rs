@@ -7,8 +7,8 @@ use super::choice::words;
 use super::control::OnNanWord;
 use super::schedule::{Anneal, MAX_MILESTONES, Unit};
 use super::{
-    Activation, Categories, DataSource, Initializer, MAX_PARTS, Missing, Monitored, Normalize,
-    Split, Task,
+    Activation, Categories, DataSource, Flip, Initializer, MAX_PARTS, Missing, Monitored,
+    Normalize, Split, Streaming, Task,
 };
 
 /// A key of a table.
@@ -133,6 +133,16 @@ static BELOW_ONE: Bounds = Bounds {
     words: "a number of at least 0 and below 1",
 };
 
+static QUARTER_TURN: Bounds = Bounds {
+    min: 0.0,
+    max: 90.0,
+    words: "a number of degrees from 0 to 90",
+};
+static SHARE: Bounds = Bounds {
+    min: 0.0,
+    max: 0.9,
+    words: "a number from 0 to 0.9",
+};
 static WEIGHT: Bounds = Bounds {
     min: 0.0,
     max: 1e9,
@@ -183,7 +193,9 @@ pub static DATA: &[Key] = &[
     key("normalize", Takes::Choice(words::<Normalize>), Rule("standard for images, csv and npy, unless mean or std are given; else none"), "standard: mean and deviation are fitted to the training part"),
     key("mean", Takes::Floats(&ANY), Rule("nothing is subtracted"), "subtracted after the division, for all channels or for each"),
     key("std", Takes::Floats(&POSITIVE), Rule("no division"), "divided by after the subtraction, for all channels or for each"),
+    key("stream", Takes::Choice(words::<Streaming>), Word("auto"), "whether samples wait on the host for their turn; auto: those beyond what the adapter binds"),
     key("class_weights", Takes::ClassWeights(&WEIGHT), Rule("all classes weigh 1"), "how much the samples of each class count in the loss while training"),
+    key("augment", Takes::Table, Rule("nothing is changed"), "how pictures are changed while training, another way in every epoch"),
     key("size", Takes::Size(1, 16_384), Rule("the median of the pictures, at most 224"), "height and width that pictures are brought to"),
     key("channels", Takes::Int(1, 4), Rule("1 if all pictures are grey, else 3"), "1 for grey, 3 for colours, 4 with transparency"),
     key("target", Takes::Text, Rule("the last column"), "the column to be predicted"),
@@ -192,6 +204,18 @@ pub static DATA: &[Key] = &[
     key("categorical", Takes::Texts, Rule("none but the columns of texts"), "columns whose numbers are names"),
     key("categories", Takes::Choice(words::<Categories>), Word("one_hot"), "what a category becomes: a number for each, or its place in the alphabet"),
     key("missing", Takes::Choice(words::<Missing>), Word("refuse"), "what is done about missing values: refuse, drop the rows, or fill in the mean or the most frequent"),
+];
+
+/// `[data.augment]`.
+#[rustfmt::skip]
+pub static AUGMENT: &[Key] = &[
+    key("shift", Takes::Int(0, 1024), Int(0), "pixels that a picture moves at most, up, down, left and right"),
+    key("flip", Takes::Choice(words::<Flip>), Word("none"), "whether left and right, up and down, or both are exchanged in half of the pictures"),
+    key("rotate", Takes::Float(&QUARTER_TURN), Float(0.0), "degrees that a picture turns at most, to both sides"),
+    key("scale", Takes::Float(&SHARE), Float(0.0), "share by which a picture grows and shrinks at most"),
+    key("brightness", Takes::Float(&SHARE), Float(0.0), "added to and subtracted from pixels between 0 and 1 at most"),
+    key("contrast", Takes::Float(&SHARE), Float(0.0), "share by which the distance from grey grows and shrinks at most"),
+    key("cutout", Takes::Int(0, 1024), Int(0), "side of a black square somewhere in the picture, in pixels"),
 ];
 
 /// Keys of `[data]` that only some sources have.
@@ -210,6 +234,15 @@ pub static DATA_OF: &[(&[DataSource], &[&str])] = &[
         &["test"],
     ),
     (&[DataSource::Csv, DataSource::Npy], &["task"]),
+    (
+        &[
+            DataSource::Digits,
+            DataSource::Idx,
+            DataSource::Images,
+            DataSource::Npy,
+        ],
+        &["augment"],
+    ),
     (&[DataSource::Images], &["size", "channels"]),
     (
         &[DataSource::Csv],
@@ -484,6 +517,8 @@ pub(super) fn home(name: &str) -> Option<&'static str> {
         Some("the top of the file, before the first [table]")
     } else if DATA.iter().any(is) {
         Some("[data]")
+    } else if AUGMENT.iter().any(is) {
+        Some("[data.augment]")
     } else if TRAIN.iter().any(is) {
         Some("[train]")
     } else if OPTIMIZER.keys().any(is) {

@@ -132,6 +132,10 @@ pub struct Data {
     pub mean: Option<Vec<f64>>,
     /// `std`: divided by after the subtraction; one for all channels or one for each, above 0. Default: no division.
     pub std: Option<Vec<f64>>,
+    /// `stream`: whether samples wait on the host for their turn. Default `auto`.
+    pub stream: Streaming,
+    /// `[data.augment]`: how pictures are changed while training. Default: not at all.
+    pub augment: Option<Augment>,
     /// `class_weights`: how much the samples of each class count in the loss while training. Default: all the same.
     pub class_weights: Option<ClassWeights>,
     /// For source images.
@@ -171,6 +175,51 @@ pub enum Normalize {
     None,
     /// `standard`: fitted to the training part, for each channel or column; numbers to be predicted as well.
     Standard,
+}
+
+/// How pictures are changed while training: drawn anew for each sample in every epoch, by the seed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Augment {
+    /// `shift`: pixels up, down, left and right at most. Default 0.
+    pub shift: u32,
+    /// `flip`: what is exchanged in half of the pictures. Default `none`.
+    pub flip: Flip,
+    /// `rotate`: degrees to both sides at most, up to 90. Default 0.
+    pub rotate: f64,
+    /// `scale`: larger and smaller by this share at most, up to 0.9. Default 0.
+    pub scale: f64,
+    /// `brightness`: added to and subtracted from pixels between 0 and 1, up to 0.9. Default 0.
+    pub brightness: f64,
+    /// `contrast`: the distance from 0.5 grows and shrinks by this share, up to 0.9. Default 0.
+    pub contrast: f64,
+    /// `cutout`: side of a black square, in pixels. Default 0.
+    pub cutout: u32,
+}
+
+/// What is exchanged in half of the pictures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Flip {
+    /// `none`.
+    #[default]
+    None,
+    /// `horizontal`: left and right.
+    Horizontal,
+    /// `vertical`: up and down.
+    Vertical,
+    /// `both`, each by itself.
+    Both,
+}
+
+/// Whether samples wait on the host for their turn, or all lie on the adapter. The results are the same, bit for bit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Streaming {
+    /// `auto`: when they are larger than the adapter binds in one piece.
+    #[default]
+    Auto,
+    /// `always`.
+    Always,
+    /// `never`: what does not fit is refused.
+    Never,
 }
 
 /// How much the samples of each class count in the loss.

@@ -108,6 +108,7 @@ fn data(toml: &mut Toml, data: &Data) {
     toml.word("normalize", data.normalize);
     toml.floats("mean", data.mean.as_deref());
     toml.floats("std", data.std.as_deref());
+    toml.word("stream", data.stream);
     match &data.class_weights {
         None => {}
         Some(ClassWeights::Balanced) => toml.text("class_weights", "balanced"),
@@ -133,6 +134,16 @@ fn data(toml: &mut Toml, data: &Data) {
         }
         DataSource::Csv => table(toml, &data.table),
         DataSource::Digits | DataSource::Idx | DataSource::Npy => {}
+    }
+    if let Some(augment) = &data.augment {
+        toml.header("[data.augment]");
+        toml.put("shift", augment.shift);
+        toml.word("flip", augment.flip);
+        toml.float("rotate", augment.rotate);
+        toml.float("scale", augment.scale);
+        toml.float("brightness", augment.brightness);
+        toml.float("contrast", augment.contrast);
+        toml.put("cutout", augment.cutout);
     }
 }
 

@@ -11,6 +11,7 @@ pub mod image_file;
 pub mod image_folder;
 #[cfg(test)]
 pub(crate) mod mutate;
+mod noise;
 mod normalization;
 pub mod npy;
 mod split;
@@ -20,6 +21,7 @@ use std::ops::Range;
 
 use crate::error::{Error, Result};
 
+pub use noise::noise;
 pub use normalization::{Normalization, Scale};
 pub use split::{Fold, HoldOut, Split};
 

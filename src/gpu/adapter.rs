@@ -112,9 +112,14 @@ pub fn list() -> Vec<AdapterInfo> {
     adapters(&instance()).iter().map(describe).collect()
 }
 
-/// The features beyond WebGPU's floor that kernels use where the adapter has them.
+/// The features beyond WebGPU's floor that kernels and measurements use where the adapter has them.
 pub(super) fn used_features(adapter: &wgpu::Adapter) -> wgpu::Features {
-    adapter.features() & (wgpu::Features::SUBGROUP | wgpu::Features::SHADER_INT64)
+    let used = wgpu::Features::SUBGROUP
+        | wgpu::Features::SHADER_INT64
+        | wgpu::Features::SHADER_F16
+        | wgpu::Features::TIMESTAMP_QUERY
+        | wgpu::Features::TIMESTAMP_QUERY_INSIDE_PASSES;
+    adapter.features() & used
 }
 
 pub(super) fn describe(adapter: &wgpu::Adapter) -> AdapterInfo {

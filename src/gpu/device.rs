@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::adapter::{self, AdapterInfo, Choice};
-use super::readback::Counters;
+use super::readback::{Counters, Spare};
 use crate::error::{Error, Result};
 use crate::graph::Target;
 
@@ -34,6 +34,7 @@ pub struct Gpu {
     pub trust: Trust,
     /// How often the host read back and waited.
     pub counters: Counters,
+    pub(super) spare: Spare,
     fault: Arc<Mutex<Option<String>>>,
     /// Submissions that may still run, oldest first.
     in_flight: RefCell<VecDeque<wgpu::SubmissionIndex>>,
@@ -86,6 +87,7 @@ impl Gpu {
             info,
             trust,
             counters: Counters::default(),
+            spare: Spare::default(),
             fault,
             in_flight: RefCell::default(),
         })
@@ -101,6 +103,11 @@ impl Gpu {
             wide_loads: self.info.is_software() && has(wgpu::Features::SHADER_INT64),
             workgroup_tiles: !self.info.is_software(),
         }
+    }
+
+    /// Whether kernels may compute with 16-bit floats.
+    pub fn has_f16(&self) -> bool {
+        self.device.features().contains(wgpu::Features::SHADER_F16)
     }
 
     /// The first error that arrived outside of a call, if any.
@@ -201,6 +208,7 @@ impl Gpu {
             usage,
             mapped_at_creation: false,
         });
+        self.counters.count_buffer();
         let refused = pollster::block_on(validation.pop());
         let exhausted = pollster::block_on(scope.pop());
         match refused.or(exhausted) {

@@ -4,6 +4,7 @@ use super::device::{Gpu, Trust};
 use super::memory::{Memory, STORAGE};
 use super::pipelines::Pipelines;
 use super::readback::{self, Readback};
+use super::stopwatch::{Laps, Stopwatch};
 use crate::error::Result;
 use crate::graph::Value;
 use crate::plan::{Plan, Region};
@@ -183,23 +184,73 @@ impl Executor {
             .create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            for _ in 0..steps {
-                let mut last = usize::MAX;
-                for launch in &self.launches {
-                    if launch.pipeline != last {
-                        pass.set_pipeline(&self.pipelines[launch.pipeline]);
-                        last = launch.pipeline;
-                    }
-                    pass.set_bind_group(0, &launch.bindings, &[]);
-                    let [x, y, z] = launch.grid;
-                    pass.dispatch_workgroups(x, y, z);
-                }
-            }
+            (0..steps).for_each(|_| self.encode_step(&mut pass, |_, _| ()));
         }
         let readback = read
             .map(|name| Readback::encode(gpu, memory, name, &mut encoder))
             .transpose()?;
         gpu.submit(encoder.finish())?;
         Ok(readback)
+    }
+
+    /// As [`Executor::submit`], with the time of every kernel of the first steps, as many as the stopwatch has room for.
+    ///
+    /// # Errors
+    /// If the device fails.
+    ///
+    /// # Panics
+    /// If the stopwatch was made for another plan.
+    pub fn submit_timed(
+        &mut self,
+        gpu: &Gpu,
+        memory: &Memory,
+        steps: usize,
+        read: Option<&str>,
+        stopwatch: &Stopwatch,
+    ) -> Result<(Option<Readback>, Laps)> {
+        let mut encoder = gpu
+            .device
+            .create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let timed = stopwatch.encode(self, &mut encoder, steps);
+        if timed < steps {
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            (timed..steps).for_each(|_| self.encode_step(&mut pass, |_, _| ()));
+        }
+        let readback = read
+            .map(|name| Readback::encode(gpu, memory, name, &mut encoder))
+            .transpose()?;
+        let laps = stopwatch.read(gpu, &mut encoder, timed)?;
+        gpu.submit(encoder.finish())?;
+        Ok((readback, laps))
+    }
+
+    /// Encodes the kernels of one step; `after` is called behind each, with its number.
+    pub(super) fn encode_step<'p>(
+        &self,
+        pass: &mut wgpu::ComputePass<'p>,
+        mut after: impl FnMut(&mut wgpu::ComputePass<'p>, usize),
+    ) {
+        let mut last = usize::MAX;
+        for (number, launch) in self.launches.iter().enumerate() {
+            if launch.pipeline != last {
+                pass.set_pipeline(&self.pipelines[launch.pipeline]);
+                last = launch.pipeline;
+            }
+            Self::launch(pass, launch);
+            after(pass, number);
+        }
+    }
+
+    /// Encodes a kernel by itself.
+    pub(super) fn encode_kernel(&self, pass: &mut wgpu::ComputePass<'_>, number: usize) {
+        let launch = &self.launches[number];
+        pass.set_pipeline(&self.pipelines[launch.pipeline]);
+        Self::launch(pass, launch);
+    }
+
+    fn launch(pass: &mut wgpu::ComputePass<'_>, launch: &Launch) {
+        pass.set_bind_group(0, &launch.bindings, &[]);
+        let [x, y, z] = launch.grid;
+        pass.dispatch_workgroups(x, y, z);
     }
 }

@@ -49,6 +49,22 @@ impl Memory {
         Ok(())
     }
 
+    /// Writes 32-bit words into a buffer that is there, `offset` bytes behind its begin, once everything submitted before is done.
+    ///
+    /// # Errors
+    /// If the device fails.
+    ///
+    /// # Panics
+    /// If there is none of that name, or they do not fit.
+    pub fn write_at(&self, gpu: &Gpu, name: &str, offset: usize, words: &[u32]) -> Result<()> {
+        gpu.queue.write_buffer(
+            self.existing(name),
+            offset as u64,
+            bytemuck::cast_slice(words),
+        );
+        gpu.healthy()
+    }
+
     /// Reads a whole buffer, waiting for everything submitted before.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ mod executor;
 mod memory;
 mod pipelines;
 mod readback;
+mod stopwatch;
 mod trusted;
 mod tune;
 
@@ -16,5 +17,6 @@ pub use device::{Gpu, Trust};
 pub use executor::{Executor, Kernels};
 pub use memory::Memory;
 pub use readback::{Counters, Readback};
+pub use stopwatch::{Lap, Laps, Stopwatch};
 pub use trusted::quiet_drivers;
 pub use tune::measure;

@@ -1,6 +1,6 @@
 //! From the GPU to the host: a blocking read for the ends of things, and an asynchronous one for the loop.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
@@ -17,6 +17,7 @@ pub struct Counters {
     blocking_waits: Cell<u64>,
     submits: Cell<u64>,
     throttles: Cell<u64>,
+    buffers: Cell<u64>,
 }
 
 impl Counters {
@@ -40,6 +41,11 @@ impl Counters {
         self.throttles.get()
     }
 
+    /// Buffers made so far, those that are gone again included.
+    pub fn buffers(&self) -> u64 {
+        self.buffers.get()
+    }
+
     fn add(cell: &Cell<u64>, amount: u64) {
         cell.set(cell.get() + amount);
     }
@@ -50,6 +56,10 @@ impl Counters {
 
     pub(super) fn count_blocking_wait(&self) {
         Self::add(&self.blocking_waits, 1);
+    }
+
+    pub(super) fn count_buffer(&self) {
+        Self::add(&self.buffers, 1);
     }
 
     pub(super) fn count_throttle(&self) {
@@ -76,6 +86,35 @@ pub(super) fn read_now(
     pending.take(gpu)
 }
 
+/// Buffers to copy into that have been read and wait for the next copy, so that a loop allocates nothing.
+#[derive(Debug, Default)]
+pub(super) struct Spare(RefCell<Vec<wgpu::Buffer>>);
+
+impl Spare {
+    /// A loop has two submissions in flight, one being read, and perhaps two kinds of copies.
+    const MOST: usize = 8;
+
+    /// Larger ones are not of a loop: the weights at its end.
+    const MOST_BYTES: u64 = 1 << 20;
+
+    fn take(&self, bytes: usize) -> Option<wgpu::Buffer> {
+        let mut spare = self.0.borrow_mut();
+        let size = bytes.next_multiple_of(16) as u64;
+        let place = spare.iter().position(|buffer| buffer.size() == size)?;
+        Some(spare.remove(place))
+    }
+
+    fn keep(&self, buffer: wgpu::Buffer) {
+        let mut spare = self.0.borrow_mut();
+        if buffer.size() <= Self::MOST_BYTES {
+            if spare.len() == Self::MOST {
+                spare.remove(0);
+            }
+            spare.push(buffer);
+        }
+    }
+}
+
 /// A host-visible buffer to copy into.
 struct Staging {
     buffer: wgpu::Buffer,
@@ -84,9 +123,11 @@ struct Staging {
 impl Staging {
     fn new(gpu: &Gpu, bytes: usize) -> Result<Self> {
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        Ok(Self {
-            buffer: gpu.create_buffer("staging", bytes, usage)?,
-        })
+        let buffer = match gpu.spare.take(bytes) {
+            Some(buffer) => buffer,
+            None => gpu.create_buffer("staging", bytes, usage)?,
+        };
+        Ok(Self { buffer })
     }
 
     /// Maps the buffer when the encoder's commands have run.
@@ -126,8 +167,18 @@ impl Readback {
         encoder: &mut wgpu::CommandEncoder,
     ) -> Result<Self> {
         let source = memory.existing(name);
-        let staging = Staging::new(gpu, usize::try_from(source.size()).unwrap_or(usize::MAX))?;
-        encoder.copy_buffer_to_buffer(source, 0, &staging.buffer, 0, source.size());
+        Self::of_buffer(gpu, source, source.size(), encoder)
+    }
+
+    /// Adds a copy of the first bytes of a buffer to the encoder.
+    pub(super) fn of_buffer(
+        gpu: &Gpu,
+        source: &wgpu::Buffer,
+        bytes: u64,
+        encoder: &mut wgpu::CommandEncoder,
+    ) -> Result<Self> {
+        let staging = Staging::new(gpu, usize::try_from(bytes).unwrap_or(usize::MAX))?;
+        encoder.copy_buffer_to_buffer(source, 0, &staging.buffer, 0, bytes);
         Ok(staging.map_on_submit(encoder))
     }
 
@@ -169,6 +220,7 @@ impl Readback {
         Counters::add(&gpu.counters.bytes_read, view.len() as u64);
         drop(view);
         self.buffer.unmap();
+        gpu.spare.keep(self.buffer);
         Ok(words)
     }
 }

@@ -9,12 +9,14 @@ pub mod adam;
 pub mod add;
 pub mod add_bias;
 pub mod advance;
+pub mod augment;
 pub mod average;
 pub mod avg_pool2d;
 pub mod batch_indices;
 pub mod binary_cross_entropy;
 pub mod clip_norm;
 pub mod clip_value;
+pub mod confusion_matrix;
 pub mod conv2d;
 pub mod count_correct;
 pub mod cross_entropy;
@@ -43,6 +45,7 @@ pub mod sgd;
 pub mod sigmoid;
 pub mod softmax;
 pub mod state;
+pub mod stream_rows;
 mod subgroup;
 pub mod tanh;
 pub mod transpose;
@@ -88,12 +91,14 @@ registry![
     add,
     add_bias,
     advance,
+    augment,
     average,
     avg_pool2d,
     batch_indices,
     binary_cross_entropy,
     clip_norm,
     clip_value,
+    confusion_matrix,
     conv2d,
     count_correct,
     cross_entropy,
@@ -114,6 +119,7 @@ registry![
     sgd,
     sigmoid,
     softmax,
+    stream_rows,
     tanh,
     transpose,
 ];
@@ -130,15 +136,28 @@ macro_rules! views {
 
 views![reshape];
 
-/// The text of a shader by its stem.
+macro_rules! probes {
+    ($($probe:ident),* $(,)?) => {
+        /// Kernels of no op, which do nothing but the thing that limits others: they measure an adapter. Name and text.
+        pub const PROBES: &[(&str, &str)] = &[$((
+            concat!("probe/", stringify!($probe)),
+            include_str!(concat!("../../shaders/probe/", stringify!($probe), ".wgsl")),
+        )),*];
+    };
+}
+
+probes![copy, dispatch, fma_f16, fma_f32];
+
+/// The text of a shader by its stem; that of a probe begins with `probe/`.
 ///
 /// # Panics
 /// If there is none of that name: a mistake in an op's `lower`.
 pub fn shader(name: &str) -> &'static str {
-    OPS.iter()
-        .find(|op| op.name == name)
+    let ops = OPS.iter().map(|op| (op.name, op.shader));
+    let mut all = ops.chain(PROBES.iter().copied());
+    all.find(|(known, _)| *known == name)
         .unwrap_or_else(|| panic!("no shader is called {name}"))
-        .shader
+        .1
 }
 
 /// The text of a kernel: the shader with its constants and its epilogue, whose operands are the last of so many bindings.

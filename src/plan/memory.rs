@@ -1,12 +1,17 @@
-//! Which buffer a tensor lives in: tensors whose lives do not overlap share one.
+//! Which part of which buffer a tensor lives in: tensors whose lives do not overlap share bytes.
 //!
-//! wgpu orders work by whole buffers, so every slot is a buffer of its own. Tensors are placed from the largest to the smallest,
-//! each into the first slot that is free for its whole life; a slot is therefore as large as the first tensor in it.
+//! A tensor is placed into a gap of a buffer that is free for its whole life, at the end of one, or into a new one, whichever takes
+//! least (`pack`). That a buffer holds several tensors at once costs nothing: wgpu 30 puts a barrier before every dispatch that
+//! writes to a buffer used before, whatever part of it (`skip_barrier` in wgpu-core). But no dispatch may bind one buffer both to
+//! read and to write, so what it reads and what it writes never lie in the same.
 
-use std::collections::BTreeMap;
+mod pack;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{PlanBuffer, Region};
-use crate::graph::{Graph, Lowering, Storage, Value};
+use crate::graph::{Graph, Lowering, Operand, Storage, Value};
+use pack::Want;
 
 /// Where everything lives.
 pub(super) struct Memory {
@@ -17,18 +22,10 @@ pub(super) struct Memory {
 }
 
 /// What wants a place: a tensor that owns its storage, or a scratch buffer of a node.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Owner {
     Value(Value),
     Scratch { node: usize, index: usize },
-}
-
-/// A want: its owner, its size, and the first and last node (inclusive) that touch it.
-struct Want {
-    owner: Owner,
-    bytes: usize,
-    first: usize,
-    last: usize,
 }
 
 /// Gives every tensor of the needed nodes a region. Also returns the largest sum of bytes alive at one time.
@@ -38,11 +35,16 @@ pub(super) fn assign(graph: &Graph, needed: &[bool], keep: &[Value]) -> (Memory,
         regions: vec![None; graph.values().len()],
         scratch: vec![Vec::new(); graph.nodes().len()],
     };
-    let mut homes: BTreeMap<Value, usize> = BTreeMap::new();
+    let mut homes: BTreeMap<Value, Region> = BTreeMap::new();
     for value in graph.values() {
         if let Storage::Persistent(name) = &graph.info(value).storage {
             let bytes = graph.tensor(value).bytes();
-            homes.insert(value, memory.buffers.len());
+            let region = Region {
+                buffer: memory.buffers.len(),
+                offset: 0,
+                bytes,
+            };
+            homes.insert(value, region);
             memory.buffers.push(PlanBuffer {
                 persistent: Some(name.clone()),
                 bytes,
@@ -51,135 +53,133 @@ pub(super) fn assign(graph: &Graph, needed: &[bool], keep: &[Value]) -> (Memory,
     }
     let persistent_bytes: usize = memory.buffers.iter().map(|buffer| buffer.bytes).sum();
 
-    let mut wants = lives(graph, needed, keep);
-    let lower_bound = most_alive(&wants);
-
-    // Largest first; the order of the graph breaks ties, so that a plan is a function of its graph.
-    wants.sort_by_key(|want| std::cmp::Reverse(want.bytes));
-    let first_slot = memory.buffers.len();
-    let mut lives_in_slot: Vec<Vec<(usize, usize)>> = Vec::new();
-    for want in &wants {
-        let free = |lives: &Vec<(usize, usize)>| {
-            lives
-                .iter()
-                .all(|&(first, last)| want.last < first || last < want.first)
+    let mut lives = Lives::of(graph, needed, keep);
+    lives.set_apart(graph, needed);
+    let lower_bound = pack::most_alive(&lives.wants);
+    let packed = pack::pack(&lives.wants, lower_bound);
+    let first = memory.buffers.len();
+    memory
+        .buffers
+        .extend(packed.buffers.iter().map(|&bytes| PlanBuffer {
+            persistent: None,
+            bytes,
+        }));
+    for ((&owner, want), place) in lives.owners.iter().zip(&lives.wants).zip(&packed.places) {
+        let region = Region {
+            buffer: first + place.buffer,
+            offset: place.offset,
+            bytes: want.bytes,
         };
-        let slot = lives_in_slot.iter().position(free).unwrap_or_else(|| {
-            lives_in_slot.push(Vec::new());
-            memory.buffers.push(PlanBuffer {
-                persistent: None,
-                bytes: want.bytes,
-            });
-            lives_in_slot.len() - 1
-        });
-        lives_in_slot[slot].push((want.first, want.last));
-        let buffer = first_slot + slot;
-        match want.owner {
+        match owner {
             Owner::Value(value) => {
-                homes.insert(value, buffer);
+                homes.insert(value, region);
             }
-            Owner::Scratch { node, index } => {
-                let regions = &mut memory.scratch[node];
-                let unset = Region {
-                    buffer: usize::MAX,
-                    offset: 0,
-                    bytes: 0,
-                };
-                regions.resize(regions.len().max(index + 1), unset);
-                regions[index] = Region {
-                    buffer,
-                    offset: 0,
-                    bytes: want.bytes,
-                };
-            }
+            // The scratch buffers of a node follow each other.
+            Owner::Scratch { node, .. } => memory.scratch[node].push(region),
         }
     }
     for value in graph.values() {
         let (home, offset) = graph.home(value);
-        if let Some(&buffer) = homes.get(&home) {
-            let tensor = graph.tensor(value);
+        if let Some(home) = homes.get(&home) {
             memory.regions[value.index()] = Some(Region {
-                buffer,
-                offset: offset * 4,
-                bytes: tensor.bytes(),
+                buffer: home.buffer,
+                offset: home.offset + offset * 4,
+                bytes: graph.tensor(value).bytes(),
             });
         }
     }
     (memory, persistent_bytes + lower_bound)
 }
 
-/// The largest sum of bytes alive at one node.
-fn most_alive(wants: &[Want]) -> usize {
-    let mut changes: Vec<(usize, bool, usize)> = wants
-        .iter()
-        .flat_map(|want| {
-            [
-                (want.first, true, want.bytes),
-                (want.last + 1, false, want.bytes),
-            ]
-        })
-        .collect();
-    // At one node the dead go before the living come.
-    changes.sort_unstable();
-    let (mut alive, mut most) = (0, 0);
-    for (_, begins, bytes) in changes {
-        if begins {
-            alive += bytes;
-            most = most.max(alive);
-        } else {
-            alive -= bytes;
-        }
-    }
-    most
+/// All tensors that own planned storage, and all scratch buffers, in the order of the graph.
+#[derive(Default)]
+struct Lives {
+    owners: Vec<Owner>,
+    wants: Vec<Want>,
+    /// The place of each among them.
+    place: BTreeMap<Owner, usize>,
 }
 
-/// The lives of all tensors that own planned storage, and of all scratch buffers, in the order of the graph.
-fn lives(graph: &Graph, needed: &[bool], keep: &[Value]) -> Vec<Want> {
-    let mut wants: Vec<Want> = Vec::new();
-    let mut position: BTreeMap<Value, usize> = BTreeMap::new();
-    let mut touch = |wants: &mut Vec<Want>, value: Value, at: usize| {
+impl Lives {
+    fn of(graph: &Graph, needed: &[bool], keep: &[Value]) -> Self {
+        let mut lives = Self::default();
+        for (at, node) in graph.nodes().iter().enumerate() {
+            if !needed[at] {
+                continue;
+            }
+            for &value in node.inputs.iter().chain(&node.outputs) {
+                lives.touch(graph, value, at);
+            }
+            if let Lowering::Kernels { scratch, .. } = &node.lowering {
+                for (index, &elements) in scratch.iter().enumerate() {
+                    let bytes = (elements * 4).next_multiple_of(16);
+                    lives.live(Owner::Scratch { node: at, index }, bytes, at, at);
+                }
+            }
+        }
+        for &value in keep {
+            lives.touch(graph, value, graph.nodes().len());
+        }
+        lives
+    }
+
+    /// A tensor is alive when a node touches it.
+    fn touch(&mut self, graph: &Graph, value: Value, at: usize) {
         let (home, _) = graph.home(value);
-        if graph.info(home).storage != Storage::Planned {
-            return;
-        }
-        let index = *position.entry(home).or_insert_with(|| {
+        let info = graph.info(home);
+        if info.storage == Storage::Planned {
             // An input is fed before the first node and must survive until it is read.
-            let first = if graph.info(home).producer.is_none() {
-                0
-            } else {
-                at
-            };
-            wants.push(Want {
-                owner: Owner::Value(home),
-                bytes: graph.tensor(home).bytes(),
+            let first = if info.producer.is_none() { 0 } else { at };
+            self.live(Owner::Value(home), info.tensor.bytes(), first, at);
+        }
+    }
+
+    fn live(&mut self, owner: Owner, bytes: usize, first: usize, last: usize) {
+        let place = *self.place.entry(owner).or_insert(self.wants.len());
+        if place == self.wants.len() {
+            self.owners.push(owner);
+            self.wants.push(Want {
+                bytes,
                 first,
-                last: at,
+                last,
+                apart: BTreeSet::new(),
             });
-            wants.len() - 1
-        });
-        wants[index].last = wants[index].last.max(at);
-    };
-    for (at, node) in graph.nodes().iter().enumerate() {
-        if !needed[at] {
-            continue;
         }
-        for &value in node.inputs.iter().chain(&node.outputs) {
-            touch(&mut wants, value, at);
-        }
-        if let Lowering::Kernels { scratch, .. } = &node.lowering {
-            for (index, &elements) in scratch.iter().enumerate() {
-                wants.push(Want {
-                    owner: Owner::Scratch { node: at, index },
-                    bytes: (elements * 4).next_multiple_of(16),
-                    first: at,
-                    last: at,
-                });
+        let want = &mut self.wants[place];
+        want.last = want.last.max(last);
+    }
+
+    /// What one dispatch reads and what it writes must not share a buffer.
+    fn set_apart(&mut self, graph: &Graph, needed: &[bool]) {
+        for (at, node) in graph.nodes().iter().enumerate() {
+            let Lowering::Kernels { dispatches, .. } = &node.lowering else {
+                continue;
+            };
+            if !needed[at] {
+                continue;
+            }
+            for dispatch in dispatches {
+                let (mut read, mut written) = (BTreeSet::new(), BTreeSet::new());
+                for operand in &dispatch.operands {
+                    let value = |value: Value| Owner::Value(graph.home(value).0);
+                    let (owner, writes) = match *operand {
+                        Operand::Input(i) => (value(node.inputs[i]), false),
+                        Operand::Output(i) => (value(node.outputs[i]), true),
+                        Operand::Update { input, .. } => (value(node.inputs[input]), true),
+                        Operand::Scratch(index) => (Owner::Scratch { node: at, index }, true),
+                    };
+                    if let Some(&place) = self.place.get(&owner) {
+                        let side = if writes { &mut written } else { &mut read };
+                        side.insert(place);
+                    }
+                }
+                for &place in &read {
+                    self.wants[place].apart.extend(&written);
+                }
+                for &place in &written {
+                    self.wants[place].apart.extend(&read);
+                }
             }
         }
     }
-    let end = graph.nodes().len();
-    for &value in keep {
-        touch(&mut wants, value, end);
-    }
-    wants
 }

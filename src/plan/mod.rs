@@ -81,6 +81,42 @@ pub struct Kernel {
 /// Picks the place of one of the ways to compute a node of a graph.
 pub type Choose<'a, E> = dyn FnMut(&Graph, &Node, &[Lowering]) -> Result<usize, E> + 'a;
 
+impl Kernel {
+    /// What every kernel must be, whatever made it.
+    fn assert_sound(&self) {
+        assert!(
+            self.loop_trips < MAX_LOOP_TRIPS,
+            "{}: {} loop iterations in one invocation",
+            self.label,
+            self.loop_trips
+        );
+        let binds = |access| {
+            let bindings = self.bindings.iter().filter(move |(_, how)| *how == access);
+            bindings.map(|(region, _)| region.buffer)
+        };
+        assert!(
+            binds(Access::Read).all(|read| binds(Access::ReadWrite).all(|write| write != read)),
+            "{}: a buffer is bound both to read and to write",
+            self.label
+        );
+    }
+
+    /// Bytes that it moves between memory and the adapter at least: what it binds, and what it changes in place twice. Of a data set
+    /// it reads no more elements than it writes.
+    pub fn traffic_bytes(&self) -> usize {
+        let of = |access| {
+            let bindings = self.bindings.iter().filter(move |(_, how)| *how == access);
+            bindings.map(|(region, _)| region.bytes).sum::<usize>()
+        };
+        let (read, written) = (of(Access::Read), of(Access::ReadWrite));
+        match self.shader {
+            "gather_batch" => read.min(written) + written,
+            "adam" | "sgd" => read + 2 * written,
+            _ => read + written,
+        }
+    }
+}
+
 impl Plan {
     /// Plans a graph for an adapter of this kind: what can be one kernel is, and each node is computed in the way that is the best
     /// guess for it.
@@ -157,17 +193,25 @@ impl Plan {
         plan
     }
 
+    /// Kernels over buffers as they are given, with no graph behind them: for probes.
+    ///
+    /// # Panics
+    /// If a kernel may loop more than [`MAX_LOOP_TRIPS`] times or binds a buffer both to read and to write.
+    pub fn of_kernels(buffers: Vec<PlanBuffer>, kernels: Vec<Kernel>) -> Self {
+        kernels.iter().for_each(Kernel::assert_sound);
+        Self {
+            lower_bound_bytes: buffers.iter().map(|buffer| buffer.bytes).sum(),
+            buffers,
+            kernels,
+            regions: Vec::new(),
+        }
+    }
+
     fn push(&mut self, node: &Node, scratch: &[Region]) {
         let Lowering::Kernels { dispatches, .. } = &node.lowering else {
             return;
         };
         for dispatch in dispatches {
-            assert!(
-                dispatch.loop_trips < MAX_LOOP_TRIPS,
-                "{}: {} loop iterations in one invocation",
-                node.name(),
-                dispatch.loop_trips
-            );
             let bindings: Vec<(Region, Access)> = dispatch
                 .operands
                 .iter()
@@ -180,17 +224,8 @@ impl Plan {
                     Operand::Scratch(i) => (scratch[i], Access::ReadWrite),
                 })
                 .collect();
-            let binds = |access| {
-                let bindings = bindings.iter().filter(move |(_, how)| *how == access);
-                bindings.map(|(region, _)| region.buffer)
-            };
-            assert!(
-                binds(Access::Read).all(|read| binds(Access::ReadWrite).all(|write| write != read)),
-                "{}: a buffer is bound both to read and to write",
-                node.name()
-            );
             let separator = if node.scope.is_empty() { "" } else { "/" };
-            self.kernels.push(Kernel {
+            let kernel = Kernel {
                 label: format!("{}{separator}{}", node.scope, node.name()),
                 shader: dispatch.shader,
                 entry: dispatch.entry,
@@ -200,7 +235,9 @@ impl Plan {
                 loop_trips: dispatch.loop_trips,
                 flops: dispatch.flops,
                 fusion: dispatch.fusion.clone(),
-            });
+            };
+            kernel.assert_sound();
+            self.kernels.push(kernel);
         }
     }
 

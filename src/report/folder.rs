@@ -8,9 +8,10 @@ use super::checkpoints::{self, Found};
 use super::disk::{self, Disk};
 use super::environment::Environment;
 use super::journal::Journal;
+use super::trace::Trace;
 use super::{
     CONFIG, Document, ENVIRONMENT, INIT, KERNELS, LAST_WEIGHTS, LOCK, METRICS, MODEL, SUMMARY,
-    Summary, WEIGHTS, atomic,
+    Summary, TRACE, WEIGHTS, atomic,
 };
 use crate::config::{self, Config, Task};
 use crate::error::{Error, Result};
@@ -59,17 +60,7 @@ impl RunFolder {
         kernels: &Tuning,
     ) -> Result<Self> {
         let disk = disk::of_process();
-        if parent.exists() && !parent.is_dir() {
-            return Err(Error::usage(
-                format!(
-                    "{}: a file, where the folder for runs is wanted",
-                    parent.display()
-                ),
-                "choose another folder with --out",
-            ));
-        }
-        fs::create_dir_all(parent).map_err(|error| Error::io(parent, "create", error))?;
-        let path = claim(&*disk, parent, name)?;
+        let path = claim_in(&*disk, parent, name)?;
         let begun = Self::begin(path.clone(), disk, config, init, kernels);
         if begun.is_err() {
             // The first error is the one to tell; a folder without a run in it helps nobody.
@@ -229,12 +220,30 @@ impl RunFolder {
             write(LAST_WEIGHTS, &last.to_bytes()?)?;
         }
         write(WEIGHTS, &outcome.weights.to_bytes()?)?;
+        if let Some(profile) = &outcome.profile {
+            write(TRACE, &json(&Trace::new(profile)))?;
+        }
         Document::of(&self.path, start, outcome)?.write(&write)?;
         let (train, validation) = self.last.unzip();
         let summary = Summary::new(start, outcome, train, validation.flatten());
         write(SUMMARY, &json(&summary))?;
         Ok(summary)
     }
+}
+
+/// [`claim`] in a folder for runs, which is made if it is not there.
+pub(super) fn claim_in(disk: &dyn Disk, parent: &Path, name: &str) -> Result<PathBuf> {
+    if parent.exists() && !parent.is_dir() {
+        return Err(Error::usage(
+            format!(
+                "{}: a file, where the folder for runs is wanted",
+                parent.display()
+            ),
+            "choose another folder with --out",
+        ));
+    }
+    fs::create_dir_all(parent).map_err(|error| Error::io(parent, "create", error))?;
+    claim(disk, parent, name)
 }
 
 /// What there is of a run that was begun before.
@@ -358,7 +367,7 @@ fn csv_line(epoch: &Epoch) -> String {
     )
 }
 
-fn json(record: &impl serde::Serialize) -> Vec<u8> {
+pub(super) fn json(record: &impl serde::Serialize) -> Vec<u8> {
     let mut bytes = serde_json::to_vec_pretty(record).expect("a record has only keys of text");
     bytes.push(b'\n');
     bytes
@@ -507,6 +516,27 @@ mod tests {
         run.unwrap().finish(&start(), &outcome).unwrap();
         let file = parent.path().join("digits").join(LAST_WEIGHTS);
         assert_eq!(fs::read(file).unwrap(), last.to_bytes().unwrap());
+    }
+
+    #[test]
+    fn a_run_that_was_profiled_has_a_trace() {
+        let parent = tempfile::tempdir().unwrap();
+        let mut run = RunFolder::create(
+            parent.path(),
+            "digits",
+            &shipped(),
+            None,
+            &Tuning::default(),
+        )
+        .unwrap();
+        let outcome = Outcome {
+            profile: Some(super::super::fabricated::profile()),
+            ..outcome()
+        };
+        run.finish(&start(), &outcome).unwrap();
+        let text = fs::read_to_string(run.path().join(TRACE)).unwrap();
+        let trace: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert!(trace["traceEvents"].is_array());
     }
 
     #[test]

@@ -15,6 +15,7 @@
 //!             checkpoints/step-N/   the whole state after so many steps, to go on from
 //!             kernels.json          which ways its kernels are computed
 //!             init.safetensors      the weights it began with, where they were given
+//!             trace.json            the kernels of some steps, with `--profile`
 //! ```
 //!
 //! Invariant: a file is there whole or not at all; only the metrics grow, a line at a time.
@@ -28,6 +29,7 @@ mod disk;
 mod document;
 mod environment;
 mod folder;
+mod folds;
 mod font;
 mod journal;
 mod load;
@@ -39,12 +41,14 @@ mod records;
 mod svg;
 mod table;
 mod tensorboard;
+mod trace;
 
 pub use checkpoints::Found;
 pub use compare::Comparison;
 pub use curve::write_curve;
 use document::Document;
 pub use folder::{Begun, RunFolder};
+pub use folds::{FoldScores, Folds, FoldsFolder, Spread};
 pub use load::{kernels, load};
 pub use predictions::write_predictions;
 pub use records::{AdapterRecord, BestRecord, SampleCounts, Summary};
@@ -78,19 +82,22 @@ const METRICS: &str = "metrics.csv";
 const ENVIRONMENT: &str = "environment.json";
 /// Scores and circumstances; the mark of a finished run.
 const SUMMARY: &str = "summary.json";
+/// The kernels of the first steps, for Perfetto.
+const TRACE: &str = "trace.json";
 
 /// A training that never happened, for tests of what is told of one.
 #[cfg(test)]
 pub(crate) mod fabricated {
     use super::{Document, Table};
     use crate::config::{self, Config};
+    use crate::gpu::Lap;
     use crate::gpu::{AdapterInfo, Limits};
     use crate::metrics::{Classification, Predictions};
     use crate::nn::LayerSummary;
     use crate::train::checkpoint::{Buffer, Circumstances, HostState};
     use crate::train::{
-        Checkpoint, Classes, Ending, Epoch, Evaluation, Measured, Metric, Mistake, Model, Outcome,
-        Scores, Start, Weights,
+        Checkpoint, Classes, Ending, Epoch, Evaluation, KernelProfile, Measured, Metric, Mistake,
+        Model, Outcome, Profile, Scores, Start, Weights,
     };
 
     pub(crate) fn adapter() -> AdapterInfo {
@@ -109,6 +116,32 @@ pub(crate) mod fabricated {
                 max_workgroup_bytes: 32768,
             },
             features: vec!["timestamps", "subgroups"],
+        }
+    }
+
+    pub(crate) fn profile() -> Profile {
+        let kernels = [
+            ("conv1/conv2d.forward", "conv2d.forward", 4000.0),
+            ("conv1/max_pool2d.forward", "max_pool2d.forward", 2000.0),
+            ("dense1/matmul.forward", "matmul.forward_nt", 1000.0),
+        ];
+        let lap = |begin, end| Lap { begin, end };
+        Profile {
+            kernels: kernels
+                .map(|(label, kernel, nanoseconds)| KernelProfile {
+                    label: label.to_owned(),
+                    kernel: kernel.to_owned(),
+                    flops: 8000,
+                    bytes: 4000,
+                    nanoseconds,
+                })
+                .to_vec(),
+            steps: 2,
+            trace: vec![vec![
+                lap(0.0, 2000.0),
+                lap(2000.0, 3000.0),
+                lap(3500.0, 4000.0),
+            ]],
         }
     }
 
@@ -221,6 +254,8 @@ pub(crate) mod fabricated {
             train_seconds: 3.25,
             bytes_read: 1234,
             blocking_waits: 0,
+            buffers_made: 4,
+            profile: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::gpu::AdapterInfo;
 use crate::train::{Ending, Outcome, Scores, Start, Tuning};
 
 /// An adapter, as far as it explains a result.
@@ -19,7 +20,12 @@ pub struct AdapterRecord {
 
 impl From<&Start> for AdapterRecord {
     fn from(start: &Start) -> Self {
-        let adapter = &start.adapter;
+        Self::from(&start.adapter)
+    }
+}
+
+impl From<&AdapterInfo> for AdapterRecord {
+    fn from(adapter: &AdapterInfo) -> Self {
         Self {
             name: adapter.name.clone(),
             backend: adapter.backend.clone(),

@@ -2,11 +2,13 @@
 
 use std::ops::Range;
 use std::path::Path;
+use std::thread::{self, Scope};
 
 use super::limits::{Demand, Fitting, binding_limit};
 use super::resident::Reading;
 use super::session::{Evaluator, Session};
 use super::step::{self, Pass};
+use super::stream::{Feed, Feeder};
 use super::{Metric, Model, Scores, Trained, Weights, resident};
 use crate::config::{Config, MicroBatch};
 use crate::data::{Dataset, Targets};
@@ -161,7 +163,8 @@ pub fn evaluate(
         ));
     }
     let part = dataset.parts.test.clone();
-    let (scores, answers) = judge(trained, &dataset, adapter, trust)?;
+    let judged = thread::scope(|scope| judge(scope, trained, &dataset, adapter, trust));
+    let (scores, answers) = judged?;
     Ok(Evaluation::of(
         &dataset,
         &part,
@@ -173,9 +176,10 @@ pub fn evaluate(
 }
 
 /// Loss and metric over the test samples, and what the network says of each.
-fn judge(
-    trained: &Trained,
-    dataset: &Dataset,
+fn judge<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    trained: &'scope Trained,
+    dataset: &'scope Dataset,
     adapter: &Choice,
     trust: Trust,
 ) -> Result<(Scores, Vec<f32>)> {
@@ -186,12 +190,13 @@ fn judge(
     } = trained;
     let network = network_of_run(config, model)?;
     let slab = slab_of_run(weights, &network)?;
-    let data = resident::resident(dataset, model)?;
+    let mut data = resident::resident(dataset, model)?;
     let pass = Pass {
         name: "test",
         part: dataset.parts.test.clone(),
     };
     let gpu = Gpu::open(adapter, trust)?;
+    resident::stream_what_does_not_fit(&mut data, config, binding_limit(&gpu));
     // The weights of a run are what it has averaged. The scores do not depend on the batch: where the one trained with does not
     // fit, a smaller one is taken.
     let mut config = config.clone();
@@ -218,7 +223,17 @@ fn judge(
     if config.train.loss.is_of_numbers() && !data.regression {
         session.write_identity(data.classes)?;
     }
-    resident::upload(&session.gpu, &mut session.memory, dataset, model)?;
+    resident::upload(&session.gpu, &mut session.memory, dataset, model, &data)?;
+    let batch = config.train.batch;
+    if let Some(window) = data.window(&config.train, batch) {
+        let feed = Feed {
+            dataset,
+            model,
+            window,
+            batch,
+        };
+        session.feeders = vec![Feeder::begin(scope, feed, &pass, None)];
+    }
     let mut evaluator = Evaluator::new(&mut session, plan, pass, config.train.batch)?;
     evaluator.judge(&session, answers, model.outputs())
 }

@@ -231,6 +231,10 @@ pub struct Outcome {
     pub bytes_read: u64,
     /// Waits while training in which the host stood still until the adapter had nothing left to do.
     pub blocking_waits: u64,
+    /// Buffers made while training: those that metrics are copied into, which are used again and again.
+    pub buffers_made: u64,
+    /// Where the time went, if that was asked.
+    pub profile: Option<super::Profile>,
 }
 
 /// What is known of a trained network beside its configuration and weights (`model.json` of a run folder).

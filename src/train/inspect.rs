@@ -5,6 +5,7 @@ use super::limits::binding_limit;
 use super::resident::{self, Reading};
 use super::step::{self, Resident};
 use super::trainer::{Passes, Plans, fitted};
+use crate::data::Dataset;
 use crate::error::Result;
 use crate::gpu::{AdapterInfo, Gpu};
 use crate::nn::{LayerSummary, Network};
@@ -44,23 +45,36 @@ pub struct Inspection {
 /// # Errors
 /// Whatever is wrong with the data, the network or the device.
 pub fn inspect(request: &Request) -> Result<Inspection> {
-    let config = &request.config;
     let reading = Reading {
         path: request.data.as_deref(),
         ..Reading::default()
     };
-    let dataset = resident::load(config, &reading, &mut |_, _| Ok(()))?;
-    let model = resident::model(config, &dataset)?;
+    let dataset = resident::load(&request.config, &reading, &mut |_, _| Ok(()))?;
+    inspect_on(request, &dataset)
+}
+
+/// As [`inspect`], for a data set that is already in memory.
+///
+/// # Errors
+/// As [`inspect`].
+pub fn inspect_on(request: &Request, dataset: &Dataset) -> Result<Inspection> {
+    let config = &request.config;
+    let model = resident::model(config, dataset)?;
     let network = Network::new(config, dataset.sample_shape, model.outputs())?;
-    let data = resident::resident(&dataset, &model)?;
+    let mut data = resident::resident(dataset, &model)?;
     let gpu = Gpu::open(&request.adapter, request.trust)?;
-    let passes = Passes::of(&dataset);
+    let passes = Passes::of(dataset);
     let limit = binding_limit(&gpu);
+    resident::stream_what_does_not_fit(&mut data, config, limit);
     let config = &fitted(&network, config, &data, &passes, &gpu.target(), limit);
     let plans = Plans::new(&network, config, &data, &passes, &gpu.target());
     let planned_bytes = plans.peak_bytes();
-    let data_bytes = resident::bytes(&dataset, &data);
-    let one = Resident { samples: 1, ..data };
+    let data_bytes = resident::bytes(dataset, &data, &config.train);
+    let one = Resident {
+        samples: 1,
+        window_bytes: None,
+        ..data
+    };
     let (forward, _) = step::prediction(&network, config, &one);
     let flops = |layer: &LayerSummary| {
         let nodes = forward.nodes().iter();

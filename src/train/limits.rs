@@ -69,7 +69,7 @@ impl Demand<'_> {
         let sample: usize = self.data.sample_shape.iter().product();
         let one = self.data.dtype.storage_bytes(sample) as u64;
         let all = self.data.dtype.storage_bytes(sample * self.data.samples) as u64;
-        if all > limit {
+        if all > limit && self.data.window_bytes.is_none() {
             let fit = limit.saturating_mul(self.data.samples as u64) / all;
             return Some((
                 format!(
@@ -78,7 +78,9 @@ impl Demand<'_> {
                     mib(all),
                     if one > limit { 0 } else { fit }
                 ),
-                format!("use fewer or smaller samples, {ANOTHER}"),
+                format!(
+                    "with data.stream = auto they are streamed; else use fewer or smaller samples, {ANOTHER}"
+                ),
             ));
         }
         let largest = self.plans.iter().map(|plan| plan.largest_binding());
@@ -199,6 +201,7 @@ mod tests {
             classes: 10,
             regression: false,
             weighted: false,
+            window_bytes: None,
             normalization: Normalization {
                 divide_by: 1.0,
                 mean: vec![0.0],

@@ -50,11 +50,11 @@ const PAST: f64 = 0.9;
 /// The loss has exploded when it is so many times its smallest value.
 const EXPLODED: f64 = 4.0;
 
-/// The loss falls when it comes down to this share of where it was at least: less is chance.
-const FALL: f64 = 0.95;
-
 /// What is left out at the beginning, where the running mean is still rough.
 const ROUGH: usize = 5;
+
+/// The loss has fallen when it is less than this share of where it began: batches alone make it differ by some hundredths.
+const FALLEN: f64 = 0.9;
 
 impl Curve {
     fn new() -> Self {
@@ -87,11 +87,11 @@ impl Curve {
     }
 
     /// The learning rate at which the smoothed loss falls fastest over the logarithm of the rate, before it is smallest. `None`
-    /// where it does not fall.
+    /// where it never falls by more than batches differ.
     pub fn suggestion(&self) -> Option<f64> {
         let lowest = self.lowest()?;
         let sure = self.points.get(ROUGH..)?;
-        if lowest.smoothed > FALL * sure.first()?.smoothed {
+        if lowest.smoothed > FALLEN * sure.first()?.smoothed {
             return None;
         }
         let lowest = lowest.learning_rate;

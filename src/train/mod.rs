@@ -15,11 +15,13 @@ mod monitor;
 mod overfit;
 mod plateau;
 mod predict;
+mod profile;
 mod resident;
 mod run;
 pub mod schedule;
 mod session;
 pub mod step;
+mod stream;
 mod trainer;
 mod tuning;
 pub mod weights;
@@ -37,12 +39,14 @@ pub use event::{
     Ending, Epoch, Event, Metric, Model, Outcome, Progress, Resumed, RolledBack, Scores, Start,
     Steps,
 };
-pub use inspect::{Inspection, inspect};
+pub use inspect::{Inspection, inspect, inspect_on};
 pub use lr_find::{Curve, Point, Range, lr_find};
 pub use mistakes::Mistake;
 pub use monitor::{Best, MonitorState};
 pub use overfit::{Overfit, overfit};
 pub use predict::{Answer, Place, Prediction, predict};
+pub use profile::{KernelProfile, Profile};
+pub use resident::dataset;
 pub use trainer::{train, train_on};
 pub use tuning::{Tune, Tuning};
 pub use weights::Weights;
@@ -66,6 +70,8 @@ pub struct Request {
     pub tune: Tune,
     /// Where it begins and when it stops.
     pub control: Control,
+    /// Whether the kernels of the training steps are timed one by one.
+    pub profile: bool,
 }
 
 /// A trained network, as a run folder holds it.

@@ -201,6 +201,7 @@ impl Forward {
             classes: model.outputs(),
             regression: model.targets.is_some(),
             weighted: false,
+            window_bytes: None,
             normalization: resident::normalization(model)?,
         };
         let gpu = Gpu::open(adapter, trust)?;

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::event::Model;
 use super::session::Measure;
 use super::step::{Resident, buffers};
+use super::stream::WINDOW_BYTES;
 use crate::config::{self, ClassWeights, Config, DataSource, Task};
 use crate::data::{self, Dataset, Fold, HoldOut, Known, Parts, Progress, Samples, Scale, Targets};
 use crate::error::{Error, Result};
@@ -24,6 +25,18 @@ pub(super) struct Reading<'a> {
     pub(super) fold: Option<Fold>,
     /// All samples are the test part.
     pub(super) all: bool,
+}
+
+/// Reads the data set of a configuration; `path` wins over the one it names.
+///
+/// # Errors
+/// If there is no path where one is needed, or the data is refused.
+pub fn dataset(config: &Config, path: Option<&Path>) -> Result<Dataset> {
+    let reading = Reading {
+        path,
+        ..Reading::default()
+    };
+    load(config, &reading, &mut |_, _| Ok(()))
 }
 
 /// Reads the data set of a configuration; `progress` is told how many samples are there.
@@ -209,8 +222,22 @@ pub(super) fn resident(dataset: &Dataset, model: &Model) -> Result<Resident> {
         classes: model.outputs(),
         regression: model.targets.is_some(),
         weighted: dataset.weights.is_some(),
+        window_bytes: None,
         normalization: normalization(model)?,
     })
+}
+
+/// Streams the samples if the configuration says so, or if they are larger than the adapter binds in one piece.
+pub(super) fn stream_what_does_not_fit(data: &mut Resident, config: &Config, limit: u64) {
+    let sample_len: usize = data.sample_shape.iter().product();
+    let bytes = data.dtype.storage_bytes(sample_len * data.samples) as u64;
+    let is_streamed = match config.data.stream {
+        config::Streaming::Auto => bytes > limit,
+        config::Streaming::Always => true,
+        config::Streaming::Never => false,
+    };
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
+    data.window_bytes = is_streamed.then(|| WINDOW_BYTES.min(most));
 }
 
 /// How errors on the adapter become those of the targets' units.
@@ -249,6 +276,34 @@ pub(super) fn words(model: &Model, samples: &Samples, part: Range<usize>) -> Vec
             normalised(model, raw[part].iter().copied())
         }
         Samples::Floats(raw) => raw[part].iter().map(|number| number.to_bits()).collect(),
+    }
+}
+
+/// These samples, as they lie on the adapter.
+pub(super) fn gathered(
+    model: &Model,
+    samples: &Samples,
+    rows: impl Iterator<Item = usize>,
+) -> Vec<u32> {
+    let sample_len: usize = model.sample_shape.iter().product();
+    let part = |row: usize| row * sample_len..(row + 1) * sample_len;
+    match samples {
+        Samples::Bytes(bytes) if is_normalised_here(model) => {
+            let raw = rows.flat_map(|row| &bytes[part(row)]);
+            normalised(model, raw.copied().map(f32::from))
+        }
+        Samples::Bytes(bytes) => {
+            let mut gathered = Vec::new();
+            rows.for_each(|row| gathered.extend_from_slice(&bytes[part(row)]));
+            pack(&gathered)
+        }
+        Samples::Floats(raw) if is_normalised_here(model) => {
+            normalised(model, rows.flat_map(|row| &raw[part(row)]).copied())
+        }
+        Samples::Floats(raw) => {
+            let raw = rows.flat_map(|row| &raw[part(row)]);
+            raw.map(|number| number.to_bits()).collect()
+        }
     }
 }
 
@@ -296,27 +351,32 @@ pub(super) fn normalization(model: &Model) -> Result<Normalization> {
 }
 
 /// Bytes of the data set on the adapter.
-pub(super) fn bytes(dataset: &Dataset, data: &Resident) -> usize {
-    let samples = data
-        .dtype
-        .storage_bytes(dataset.len() * dataset.sample_len());
+pub(super) fn bytes(dataset: &Dataset, data: &Resident, train: &config::Train) -> usize {
+    let window = data.window(train, train.rows());
+    let rows = window.map_or(dataset.len(), |window| window.rows);
+    let samples = data.dtype.storage_bytes(rows * dataset.sample_len());
     let targets = if data.regression { data.classes } else { 1 };
     let weights = if data.weighted { dataset.len() } else { 0 };
     samples + DType::U32.storage_bytes(dataset.len() * targets) + DType::F32.storage_bytes(weights)
 }
 
-/// Brings samples, targets and weights to the adapter.
+/// Brings targets and weights to the adapter, and the samples unless they are streamed.
 pub(super) fn upload(
     gpu: &Gpu,
     memory: &mut Memory,
     dataset: &Dataset,
     model: &Model,
+    data: &Resident,
 ) -> Result<()> {
-    let samples = words(model, &dataset.samples, 0..dataset.len());
     let mut write = |name: &str, words: &[u32]| {
         memory.write(gpu, name, (words.len() * 4).next_multiple_of(16), words)
     };
-    write(buffers::SAMPLES, &samples)?;
+    if data.window_bytes.is_none() {
+        write(
+            buffers::SAMPLES,
+            &words(model, &dataset.samples, 0..dataset.len()),
+        )?;
+    }
     match (&dataset.targets, &model.targets) {
         (Targets::Classes { labels, .. }, _) => write(buffers::LABELS, labels)?,
         (Targets::Values { values, .. }, Some(scale)) => {

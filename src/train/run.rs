@@ -18,6 +18,7 @@ use super::event::{Ending, Event};
 use super::lr_find::Range;
 use super::monitor::Monitor;
 use super::plateau;
+use super::profile::{Profile, Profiler};
 use super::schedule::Length;
 use super::session::{Evaluator, Pace, Piece, Session, Sums};
 use super::step::Pass;
@@ -104,6 +105,7 @@ pub(super) struct Run<'a> {
     network: &'a Network,
     circumstances: Circumstances,
     executor: Executor,
+    profiler: Option<Profiler>,
     pass: Pass,
     validation: Option<Evaluator>,
     length: Length,
@@ -163,6 +165,8 @@ pub(super) struct Done {
     pub(super) best: Option<Arc<Checkpoint>>,
     pub(super) seconds: f64,
     pub(super) blocking_waits: u64,
+    /// What the kernels took, where that was asked for.
+    pub(super) profile: Option<Profile>,
 }
 
 impl<'a> Run<'a> {
@@ -172,6 +176,7 @@ impl<'a> Run<'a> {
         network: &'a Network,
         circumstances: Circumstances,
         executor: Executor,
+        profiler: Option<Profiler>,
         pass: Pass,
         validation: Option<Evaluator>,
         length: Length,
@@ -183,6 +188,7 @@ impl<'a> Run<'a> {
             network,
             circumstances,
             executor,
+            profiler,
             pass,
             validation,
             length,
@@ -190,7 +196,7 @@ impl<'a> Run<'a> {
             pending: VecDeque::new(),
             submitted: 0,
             saved: (None, now),
-            pace: Pace::new(),
+            pace: Pace::new(session),
             began: now,
             last_arrival: now,
             last_progress: now,
@@ -251,6 +257,7 @@ impl<'a> Run<'a> {
             blocking_waits: self.blocking_waits - waits,
             host: self.host,
             best: self.best,
+            profile: self.profiler.map(Profiler::finish),
         }))
     }
 
@@ -325,6 +332,7 @@ impl<'a> Run<'a> {
             self.submitted,
             steps,
             &self.pass.metrics(),
+            self.profiler.as_ref().map(|profiler| &profiler.stopwatch),
         )?;
         self.pending.push_back(Awaited::Training(piece));
         self.submitted += steps;

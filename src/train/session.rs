@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::event::{Metric, Scores};
 use super::step::{Pass, RING, buffers};
+use super::stream::Feeder;
 use crate::error::{Error, Result};
-use crate::gpu::{Executor, Gpu, Kernels, Memory, Readback};
+use crate::gpu::{Executor, Gpu, Kernels, Laps, Memory, Readback, Stopwatch};
 use crate::graph::Value;
 use crate::ops::{advance, state};
 use crate::plan::Plan;
@@ -19,6 +20,8 @@ pub(super) struct Session {
     pub(super) kernels: Kernels,
     /// What the figures of its steps mean.
     pub(super) measure: Measure,
+    /// Where samples are streamed, the batches of each pass.
+    pub(super) feeders: Vec<Feeder>,
 }
 
 /// What the figure beside the loss in the metrics' ring means.
@@ -44,6 +47,7 @@ impl Session {
         Self {
             gpu,
             measure,
+            feeders: Vec::new(),
             memory: Memory::new(),
             kernels,
         }
@@ -94,16 +98,22 @@ impl Session {
 const SUBMIT: Duration = Duration::from_millis(80);
 
 /// How many steps go into one submission, from the time they take. Begins with one.
-pub(super) struct Pace(u64);
+pub(super) struct Pace {
+    steps: u64,
+    most: u64,
+}
 
 impl Pace {
-    pub(super) fn new() -> Self {
-        Self(1)
+    /// For submissions of at most a ring of steps, and of a window of batches where samples are streamed.
+    pub(super) fn new(session: &Session) -> Self {
+        let slots = session.feeders.iter().map(Feeder::slots).min();
+        let most = slots.map_or(RING as u64, |slots| slots.min(RING as u64));
+        Self { steps: 1, most }
     }
 
     /// Steps of the next submission.
     pub(super) fn steps(&self) -> u64 {
-        self.0
+        self.steps
     }
 
     /// Learns the seconds of one step: the next submission has at most twice as many steps as the last, and at most a ring.
@@ -115,7 +125,7 @@ impl Pace {
             reason = "a positive number, clamped to the ring"
         )]
         let fit = fit as u64;
-        self.0 = fit.clamp(1, (self.0 * 2).min(RING as u64));
+        self.steps = fit.clamp(1, (self.steps * 2).min(self.most));
     }
 }
 
@@ -241,7 +251,14 @@ impl Evaluator {
 
     fn submit_steps(&mut self, session: &Session, steps: u64) -> Result<Piece> {
         let metrics = self.pass.metrics();
-        let piece = Piece::submit(session, &mut self.executor, self.done, steps, &metrics)?;
+        let piece = Piece::submit(
+            session,
+            &mut self.executor,
+            self.done,
+            steps,
+            &metrics,
+            None,
+        )?;
         self.done += steps;
         Ok(piece)
     }
@@ -292,23 +309,40 @@ pub(super) struct Piece {
     /// How many steps.
     pub(super) steps: u64,
     pub(super) readback: Readback,
+    /// The times of the kernels, if they are taken.
+    pub(super) laps: Option<Laps>,
 }
 
 impl Piece {
-    /// Submits the steps after the first `first_step` ones, and a copy of their metrics to the host.
+    /// Submits the steps after the first `first_step` ones, and a copy of their metrics to the host; times their kernels if there is
+    /// a stopwatch.
     pub(super) fn submit(
         session: &Session,
         executor: &mut Executor,
         first_step: u64,
         steps: u64,
         metrics: &str,
+        stopwatch: Option<&Stopwatch>,
     ) -> Result<Self> {
         let count = usize::try_from(steps).expect("at most a ring of steps");
-        let readback = executor.submit(&session.gpu, &session.memory, count, Some(metrics))?;
+        let (gpu, memory) = (&session.gpu, &session.memory);
+        let feeder = session.feeders.iter().find(|feeder| feeder.is_of(metrics));
+        if let Some(feeder) = feeder {
+            feeder.feed(gpu, memory, first_step, steps)?;
+        }
+        let (readback, laps) = match stopwatch {
+            None => (executor.submit(gpu, memory, count, Some(metrics))?, None),
+            Some(stopwatch) => {
+                let (readback, laps) =
+                    executor.submit_timed(gpu, memory, count, Some(metrics), stopwatch)?;
+                (readback, Some(laps))
+            }
+        };
         Ok(Self {
             first_step,
             steps,
             readback: readback.expect("a readback was asked for"),
+            laps,
         })
     }
 

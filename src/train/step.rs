@@ -7,16 +7,17 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::schedule::{self, Length};
-use crate::config::{Clip, Config, LayerKind, Loss, Optimizer};
+use crate::config::{self, Clip, Config, Flip, LayerKind, Loss, Optimizer};
 use crate::graph::{DType, Graph, Op, OpRef, Shape, Storage, TensorType, Value, autograd};
 use crate::nn::Network;
 use crate::ops::{
     self, accumulate::Accumulate, adam::Adam, add::Add, advance, advance::Advance,
-    batch_indices::BatchIndices, binary_cross_entropy::BinaryCrossEntropy, clip_norm::ClipNorm,
-    clip_value::ClipValue, count_correct::CountCorrect, cross_entropy::CrossEntropy,
-    gather_batch::GatherBatch, gather_batch::Normalization, huber::Huber, lion::Lion, mae::Mae,
-    mse::Mse, mul::Mul, reduce_sum::ReduceSum, rmsprop::RmsProp, scale::Scale, sgd::Sgd,
-    softmax::Softmax, state,
+    augment::Augment, augment::Strength, batch_indices::BatchIndices,
+    binary_cross_entropy::BinaryCrossEntropy, clip_norm::ClipNorm, clip_value::ClipValue,
+    count_correct::CountCorrect, cross_entropy::CrossEntropy, gather_batch::GatherBatch,
+    gather_batch::Normalization, huber::Huber, lion::Lion, mae::Mae, mse::Mse, mul::Mul,
+    reduce_sum::ReduceSum, rmsprop::RmsProp, scale::Scale, sgd::Sgd, softmax::Softmax, state,
+    stream_rows::StreamRows,
 };
 
 /// Names of the buffers that outlive a step.
@@ -67,8 +68,39 @@ pub struct Resident {
     pub regression: bool,
     /// Whether samples count differently.
     pub weighted: bool,
+    /// Where samples are streamed, how many bytes of them are on the adapter at a time.
+    pub window_bytes: Option<usize>,
     /// From raw values to what the network sees.
     pub normalization: Normalization,
+}
+
+/// A window onto samples that are not all on the adapter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Batches that it holds; no submission has more steps.
+    pub slots: usize,
+    /// Rows from batch to batch: a multiple of 4, so that a slot begins at a whole word.
+    pub stride: usize,
+    /// Rows of the whole window.
+    pub rows: usize,
+}
+
+impl Resident {
+    /// The window onto the samples for passes with so many rows from step to step, if they are streamed. Every pass has the same
+    /// memory, as large as whole updates of the training need.
+    pub fn window(&self, train: &config::Train, rows: usize) -> Option<Window> {
+        let bytes = self.window_bytes?;
+        let sample: usize = self.sample_shape.iter().product();
+        let update = (train.parts() * train.rows()).next_multiple_of(4);
+        let slot = self.dtype.storage_bytes(sample.saturating_mul(update));
+        let all = (bytes / slot.max(1)).clamp(1, RING) * update;
+        let stride = rows.next_multiple_of(4);
+        Some(Window {
+            slots: (all / stride).clamp(1, RING),
+            stride,
+            rows: all,
+        })
+    }
 }
 
 /// The buffers of one pass over a part of the data: where it is, and what it measured.
@@ -99,6 +131,8 @@ struct Builder<'a> {
     data: &'a Resident,
     /// Whether the loss heeds what each sample counts: while training, not when a network is measured.
     weighted: bool,
+    /// How pictures are changed: while training.
+    augment: Option<Strength>,
     graph: Graph,
 }
 
@@ -137,8 +171,10 @@ impl Builder<'_> {
             .persistent(name, TensorType::f32([self.network.slab_elements]))
     }
 
-    /// Gathers some rows of the next batch of a part and runs the network, whose parameters are in `slab`, on them.
-    fn batch(&mut self, pass: &Pass, slab: &str, op: BatchIndices) -> Batch {
+    /// Gathers some rows of the next batch of a part and runs the network, whose parameters are in `slab`, on them. A step of the
+    /// pass goes through `streamed` rows.
+    fn batch(&mut self, pass: &Pass, slab: &str, op: BatchIndices, streamed: usize) -> Batch {
+        let rows = op.rows.clone();
         let first = self.graph.values().len();
         self.graph.enter("batch");
         let counters = self.graph.persistent(pass.counters(), state::counters());
@@ -147,7 +183,22 @@ impl Builder<'_> {
             .apply(Arc::new(op), &[counters])
             .expect("counters fit");
         let (indices, weights) = (chosen[0], chosen[1]);
-        let x = self.gather(indices);
+        let x = match self.data.window(&self.config.train, streamed) {
+            None => self.gather(self.data.samples, indices),
+            Some(window) => {
+                let op = StreamRows {
+                    slots: window.slots,
+                    stride: window.stride,
+                    rows,
+                };
+                let rows_there = self.graph.one(op, &[counters]);
+                self.gather(window.rows, rows_there)
+            }
+        };
+        let x = match self.augment {
+            Some(strength) => self.change(x, [counters, indices], strength),
+            None => x,
+        };
         let target = self.target(indices);
         let loss_weights = if self.weighted {
             self.sample_weights(weights, indices)
@@ -165,6 +216,22 @@ impl Builder<'_> {
             parameters,
             logits,
         }
+    }
+
+    /// The pictures of a batch, each changed in a way of its own.
+    fn change(&mut self, x: Value, drawn_by: [Value; 2], strength: Strength) -> Value {
+        let [h, w, _] = self.data.sample_shape;
+        let draw = Augment::Draw {
+            seed: self.config.seed,
+            size: [h, w],
+            strength,
+        };
+        let drawn = self.graph.one(draw, &drawn_by);
+        let apply = Augment::Apply {
+            normalization: self.data.normalization.clone(),
+            color: strength.brightness > 0.0 || strength.contrast > 0.0,
+        };
+        self.graph.one(apply, &[x, drawn])
     }
 
     /// The targets of these indices.
@@ -198,9 +265,9 @@ impl Builder<'_> {
     }
 
     /// The samples of these indices, normalised: (batch, H, W, C).
-    fn gather(&mut self, indices: Value) -> Value {
+    fn gather(&mut self, rows: usize, indices: Value) -> Value {
         let [h, w, c] = self.data.sample_shape;
-        let shape = Shape::from([self.data.samples, h, w, c]);
+        let shape = Shape::from([rows, h, w, c]);
         let samples = self.graph.persistent(
             buffers::SAMPLES,
             TensorType {
@@ -465,6 +532,30 @@ impl Builder<'_> {
     }
 }
 
+/// What the configuration says of changes, as the kernels take it.
+#[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
+fn strength(augment: &config::Augment) -> Strength {
+    let config::Augment {
+        shift,
+        flip,
+        rotate,
+        scale,
+        brightness,
+        contrast,
+        cutout,
+    } = *augment;
+    Strength {
+        shift,
+        flip_x: matches!(flip, Flip::Horizontal | Flip::Both),
+        flip_y: matches!(flip, Flip::Vertical | Flip::Both),
+        rotate: (rotate.to_radians() / 2.0).tan() as f32,
+        scale: scale as f32,
+        brightness: brightness as f32,
+        contrast: contrast as f32,
+        cutout,
+    }
+}
+
 /// One training step.
 pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass) -> Graph {
     let mut builder = Builder {
@@ -472,6 +563,7 @@ pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass
         config,
         data,
         weighted: data.weighted,
+        augment: config.data.augment.as_ref().map(strength),
         graph: Graph::new(),
     };
     let train = &config.train;
@@ -485,7 +577,7 @@ pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass
             rows: part * rows..(part + 1) * rows,
             shuffle: train.shuffle.then_some(config.seed),
         };
-        let batch = builder.batch(pass, buffers::PARAMETERS, op);
+        let batch = builder.batch(pass, buffers::PARAMETERS, op, train.parts() * rows);
         let losses = builder.losses(&batch);
         total = Some(match total {
             None => builder.backward(&batch, losses, buffers::GRADIENTS),
@@ -520,6 +612,7 @@ pub fn evaluation(
         config,
         data,
         weighted: false,
+        augment: None,
         graph: Graph::new(),
     };
     let rows = config.train.rows();
@@ -533,7 +626,7 @@ pub fn evaluation(
         None => buffers::PARAMETERS,
         Some(_) => buffers::AVERAGED,
     };
-    let batch = builder.batch(pass, slab, op);
+    let batch = builder.batch(pass, slab, op, rows);
     let losses = builder.losses(&batch);
     let measured = builder.measure(&batch, losses, None);
     let answers = builder.answers(batch.logits);
@@ -549,6 +642,7 @@ pub fn prediction(network: &Network, config: &Config, data: &Resident) -> (Graph
         config,
         data,
         weighted: false,
+        augment: None,
         graph: Graph::new(),
     };
     let counters = builder
@@ -564,7 +658,7 @@ pub fn prediction(network: &Network, config: &Config, data: &Resident) -> (Graph
         .graph
         .apply(Arc::new(op), &[counters])
         .expect("counters fit");
-    let x = builder.gather(chosen[0]);
+    let x = builder.gather(data.samples, chosen[0]);
     let parameters = builder.slab(buffers::PARAMETERS);
     let logits = network.forward(&mut builder.graph, parameters, x);
     let answers = builder.answers(logits);

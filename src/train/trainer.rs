@@ -2,18 +2,21 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::thread::{self, Scope};
 use std::time::Instant;
 
 use super::checkpoint::{self, Circumstances};
 use super::diagnose::Replay;
-use super::event::{Event, Outcome, Start};
+use super::event::{Event, Model, Outcome, Start};
 use super::limits::{Demand, Fitting, binding_limit, width_that_fits};
 use super::monitor::Monitor;
+use super::profile::Profiler;
 use super::resident::Reading;
 use super::run::{Ended, Rules, Run, Trouble};
 use super::schedule::{self, Length};
 use super::session::{Evaluator, Session};
 use super::step::{self, Pass, buffers};
+use super::stream::{Feed, Feeder};
 use super::tuning::{Planner, Tune, Tuner};
 use super::weights::Weights;
 use super::{Evaluation, Request, mistakes, resident};
@@ -23,6 +26,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{Executor, Gpu, Kernels};
 use crate::graph::{Graph, Target, Value};
 use crate::nn::Network;
+use crate::ops::gather_batch::MAX_CHANNELS;
 use crate::ops::state;
 use crate::plan::Plan;
 
@@ -60,25 +64,52 @@ fn train_from(
     dataset: &Dataset,
     observe: &mut dyn FnMut(&Event) -> Result<()>,
 ) -> Result<Outcome> {
-    let config = &request.config;
+    let model = checked_model(&request.config, dataset)?;
+    // Threads that gather samples for the adapter end with the training.
+    thread::scope(|scope| train_in(scope, begin, request, dataset, &model, observe))
+}
+
+/// What a trained network will remember of its data.
+fn checked_model(config: &Config, dataset: &Dataset) -> Result<Model> {
     if dataset.parts.train.is_empty() {
         return Err(Error::data(
             format!("{}: there are no training samples", dataset.name),
             "give data with samples to train on",
         ));
     }
+    let [h, w, c] = dataset.sample_shape;
+    if config.data.augment.is_some() && (h * w == 1 || c > MAX_CHANNELS) {
+        return Err(Error::usage(
+            format!("data.augment: samples of {h} × {w} × {c} are no pictures"),
+            format!(
+                "remove [data.augment]; pictures have more than one pixel, of at most {MAX_CHANNELS} channels"
+            ),
+        ));
+    }
+    resident::model(config, dataset)
+}
+
+fn train_in<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    begin: Instant,
+    request: &Request,
+    dataset: &'scope Dataset,
+    model: &'scope Model,
+    observe: &mut dyn FnMut(&Event) -> Result<()>,
+) -> Result<Outcome> {
+    let config = &request.config;
     let monitor = monitor(config, dataset)?;
-    let model = resident::model(config, dataset)?;
     let network = Network::new(config, dataset.sample_shape, model.outputs())?;
     let given = match &request.init {
         Some(path) => Some(given_weights(path, &network)?),
         None => None,
     };
-    let data = resident::resident(dataset, &model)?;
+    let mut data = resident::resident(dataset, model)?;
     let passes = Passes::of(dataset);
 
     let gpu = Gpu::open(&request.adapter, request.trust)?;
     let limit = binding_limit(&gpu);
+    resident::stream_what_does_not_fit(&mut data, config, limit);
     let config = &fitted(&network, config, &data, &passes, &gpu.target(), limit);
     let mut kernels = Kernels::default();
     // Kernels decide the bits: a training goes on with those that it was begun with.
@@ -119,7 +150,7 @@ fn train_from(
         layers: network.summary(),
         parameters: network.parameter_count(),
         planned_bytes: plans.peak_bytes(),
-        data_bytes: resident::bytes(dataset, &data),
+        data_bytes: resident::bytes(dataset, &data, &config.train),
         batch: config.train.samples_per_update(),
         micro_batch: config.train.rows(),
         steps: length.total,
@@ -146,11 +177,35 @@ fn train_from(
 
     // Not before the adapter can hold them: a network beyond it may be beyond the host, too.
     let slab = given.unwrap_or_else(|| network.initial(config.seed));
-    let mut session = Session::with(gpu, kernels, resident::measure(&model));
+    let mut session = Session::with(gpu, kernels, resident::measure(model));
     session.write_parameters(&slab)?;
     write_constants(&mut session, &network, config, &data)?;
-    resident::upload(&session.gpu, &mut session.memory, dataset, &model)?;
+    resident::upload(&session.gpu, &mut session.memory, dataset, model, &data)?;
     let batch = config.train.rows();
+    let feed = |batch: usize, rows: usize| {
+        let window = data.window(&config.train, rows)?;
+        Some(Feed {
+            dataset,
+            model,
+            window,
+            batch,
+        })
+    };
+    let updates = feed(
+        config.train.samples_per_update(),
+        config.train.parts() * batch,
+    );
+    if let (Some(updates), Some(batches)) = (updates, feed(batch, batch)) {
+        let shuffle = config.train.shuffle.then_some(config.seed);
+        let training = Feeder::begin(scope, updates, &passes.training, shuffle);
+        session.feeders.push(training);
+        for pass in [&passes.validation, &passes.test] {
+            if !pass.part.is_empty() {
+                let feeder = Feeder::begin(scope, batches.clone(), pass, None);
+                session.feeders.push(feeder);
+            }
+        }
+    }
     let evaluator = |session: &mut Session, plan: Option<Plan>, pass: &Pass| {
         plan.map(|plan| Evaluator::new(session, plan, pass.clone(), batch))
             .transpose()
@@ -165,9 +220,13 @@ fn train_from(
         &mut session.kernels,
         plans.training,
     )?;
+    let profiler = (request.profile)
+        .then(|| Profiler::new(&session.gpu, &executor))
+        .transpose()?;
     let startup_seconds = begin.elapsed().as_secs_f64();
 
     let bytes_before = session.gpu.counters.bytes_read();
+    let buffers_before = session.gpu.counters.buffers();
     let rules = Rules {
         every: config.checkpoints.every,
         monitor: monitor.clone(),
@@ -185,6 +244,7 @@ fn train_from(
         &network,
         circumstances,
         executor,
+        profiler,
         passes.training.clone(),
         validation,
         length,
@@ -211,6 +271,7 @@ fn train_from(
         }
     };
     let bytes_read = session.gpu.counters.bytes_read() - bytes_before;
+    let buffers_made = session.gpu.counters.buffers() - buffers_before;
     let restored = wants_best(config)
         .then_some(done.best)
         .flatten()
@@ -244,7 +305,7 @@ fn train_from(
     Ok(Outcome {
         weights,
         raw_weights,
-        model,
+        model: model.clone(),
         test: evaluation.as_ref().map(|evaluation| evaluation.scores),
         mistakes: mistakes::of(evaluation.as_ref(), dataset, part),
         evaluation,
@@ -256,6 +317,8 @@ fn train_from(
         train_seconds: done.seconds,
         bytes_read,
         blocking_waits: done.blocking_waits,
+        buffers_made,
+        profile: done.profile,
     })
 }
 
@@ -571,6 +634,7 @@ mod tests {
             classes: 10,
             regression: false,
             weighted: false,
+            window_bytes: None,
             normalization: Normalization::default(),
         };
         let pass = |name| Pass { name, part: 0..500 };

@@ -15,9 +15,11 @@ use crate::train::{
     self, Checkpoint, Control, Event, Progress, Request, Resume, RolledBack, Start, Stop, Tune,
 };
 
+mod folds;
 mod lines;
 mod objects;
 mod overfit;
+mod profile;
 mod resume;
 
 /// What to know of a software adapter.
@@ -53,9 +55,15 @@ pub(super) struct Options {
     /// The number all randomness comes from: the same seed gives the same weights
     #[arg(long, value_name = "N", value_parser = seed, allow_negative_numbers = true)]
     seed: Option<u64>,
+    /// Train K times, each time with another part of the training samples held out, and tell mean and deviation
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(2..), conflicts_with_all = ["resume", "overfit"])]
+    folds: Option<u16>,
     /// Begin with these weights instead of random ones
     #[arg(long, value_name = "FILE.safetensors")]
     init: Option<PathBuf>,
+    /// Time every kernel: a table at the end, and trace.json in the run folder, which ui.perfetto.dev opens
+    #[arg(long)]
+    profile: bool,
     /// What the run and its folder are called
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -126,25 +134,45 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
             time: options.time,
             rates: None,
         },
+        profile: options.profile,
     };
     out.outlive_the_reader();
     signals::catch(&stop)?;
+    if let Some(count) = options.folds {
+        return folds::run(&request, &begin.kept, count.into(), &options.out, out);
+    }
+    let (summary, folder) = once(&request, &begin.kept, begin.folder, &options.out, out)?;
+    tell_end(&summary, &folder, &begin.kept, out)
+}
+
+/// One training, told as it goes, in the folder of a run that goes on or else in a new one below `parent`; its summary and its folder.
+fn once(
+    request: &Request,
+    kept: &Config,
+    reopened: Option<RunFolder>,
+    parent: &Path,
+    out: &Out,
+) -> Result<(Summary, PathBuf)> {
     out.begin_spinner(PREPARING);
     let mut session = Session {
         out,
-        parent: &options.out,
-        config: &begin.kept,
-        init: begin.init.as_deref(),
-        reopened: begin.folder,
+        parent,
+        config: kept,
+        init: request.init.as_deref(),
+        reopened,
         run: None,
         unsaved: None,
         pace: Pace::new(Instant::now()),
     };
-    let trained = train::train(&request, &mut |event| session.observe(event));
+    let trained = train::train(request, &mut |event| session.observe(event));
     out.end_bar();
     let finished = trained.and_then(|outcome| {
         let run = session.run.as_mut().expect("a training tells its start");
-        run.folder.finish(&run.start, &outcome)
+        let summary = run.folder.finish(&run.start, &outcome)?;
+        for line in outcome.profile.iter().flat_map(profile::lines) {
+            out.talk(line);
+        }
+        Ok(summary)
     });
     let summary = match (finished, session.run.as_ref()) {
         (Ok(summary), _) => summary,
@@ -152,7 +180,7 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
         (Err(error), Some(run)) => return Err(unfinished(error, run, session.unsaved, out)),
     };
     let run = session.run.expect("a training tells its start");
-    tell_end(&summary, run.folder.path(), out)
+    Ok((summary, run.folder.path().to_owned()))
 }
 
 /// The error of a run that did not finish, with what can be done about it.
@@ -176,7 +204,12 @@ fn unfinished(error: Error, run: &Run, unsaved: Option<Error>, out: &Out) -> Err
     }
 }
 
-fn tell_end(summary: &Summary, folder: &Path, out: &Out) -> Result<()> {
+fn tell_end(summary: &Summary, folder: &Path, config: &Config, out: &Out) -> Result<()> {
+    let example = match config.data.source {
+        DataSource::Digits | DataSource::Idx | DataSource::Images => "image.png",
+        DataSource::Csv => "new.csv",
+        DataSource::Npy => "new.npy",
+    };
     out.object(&objects::End::new(summary, folder))?;
     let shown = format::clean(folder.display());
     out.line("")?;
@@ -184,7 +217,7 @@ fn tell_end(summary: &Summary, folder: &Path, out: &Out) -> Result<()> {
     let run = format::shell(folder.display());
     out.talk("");
     out.hint("next:", &format!("anygrad eval {run}"));
-    out.talk(format!("      anygrad predict {run} image.png"));
+    out.talk(format!("      anygrad predict {run} {example}"));
     Ok(())
 }
 
@@ -498,6 +531,7 @@ mod tests {
             out: PathBuf::from("runs"),
             sets: Vec::new(),
             seed: None,
+            folds: None,
             init: None,
             name: None,
             tune: PathBuf::from("off"),
@@ -505,6 +539,7 @@ mod tests {
             checkpoint_every: None,
             time: None,
             overfit: false,
+            profile: false,
             device: Device {
                 adapter: None,
                 checked: false,

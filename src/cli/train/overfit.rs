@@ -24,6 +24,7 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
             stop: stop.clone(),
             ..Control::default()
         },
+        profile: false,
     };
     signals::catch(&stop)?;
     out.begin_spinner(PREPARING);

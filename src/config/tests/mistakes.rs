@@ -227,7 +227,7 @@ fn a_key_of_another_table_is_sent_home() {
     assert!(
         found.ends_with(
             "not known here; keys of [data]: source, path, task, test, validation, split, divide_by, normalize, mean, std, \
-             class_weights, size, channels, target, weight, ignore, categorical, categories, missing"
+             stream, class_weights, augment, size, channels, target, weight, ignore, categorical, categories, missing"
         ),
         "{found}"
     );

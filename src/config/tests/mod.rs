@@ -70,6 +70,7 @@ validation = 0.25
 split = \"random\"
 divide_by = 2.5
 normalize = \"none\"
+stream = \"never\"
 mean = [0.1, 0.2, 0.3]
 std = 0.5
 [train]

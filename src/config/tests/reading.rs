@@ -19,6 +19,8 @@ fn a_small_file_gets_every_default() {
         normalize: Normalize::None,
         mean: None,
         std: None,
+        stream: Streaming::Auto,
+        augment: None,
         class_weights: None,
         images: Images::default(),
         table: Table::default(),
@@ -354,4 +356,36 @@ fn weights_of_classes_are_balanced_or_a_table_by_name() {
         let found = mistake(&with(weights));
         assert!(found.contains(word), "{found}");
     }
+}
+
+#[test]
+fn changes_of_pictures_have_a_table_of_their_own() {
+    let with = |augment: &str| {
+        SMALL.replace(
+            "[optimizer]",
+            &format!("[data.augment]\n{augment}\n[optimizer]"),
+        )
+    };
+    let config = right(&with("shift = 2\nflip = \"both\"\nrotate = 15"));
+    let augment = config.data.augment.clone().unwrap();
+    assert_eq!(
+        (augment.shift, augment.flip, augment.rotate, augment.scale),
+        (2, Flip::Both, 15.0, 0.0)
+    );
+    assert_eq!(right(&config.to_toml()), config);
+    let set = set(SMALL, &["data.augment.cutout=3"]).unwrap();
+    assert_eq!(set.data.augment.unwrap().cutout, 3);
+    for (line, word) in [
+        ("rotate = 91", "too large"),
+        ("flip = \"sideways\"", "must be one of none"),
+        ("shfit = 1", "did you mean `shift`?"),
+    ] {
+        let found = mistake(&with(line));
+        assert!(found.contains(word), "{found}");
+    }
+    let csv = with("shift = 1").replace("\"digits\"", "\"csv\"");
+    assert!(
+        mistake(&csv).contains("belongs to source"),
+        "tables have no pictures"
+    );
 }

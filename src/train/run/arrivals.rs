@@ -35,7 +35,10 @@ impl Run<'_> {
             }
             let share = seconds * awaited.cost() / cost;
             match awaited {
-                Awaited::Training(piece) => {
+                Awaited::Training(mut piece) => {
+                    if let (Some(profiler), Some(laps)) = (&mut self.profiler, piece.laps.take()) {
+                        profiler.take(&self.session.gpu, laps)?;
+                    }
                     self.busy = self.busy.map(|busy| busy + share);
                     let first = piece.first_step;
                     let measured = piece.take(&self.session.gpu)?;
