@@ -1,6 +1,6 @@
 //! What a training and an evaluation share on the adapter: the opened device, its memory, and passes over parts of the data.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +9,7 @@ use super::step::{Pass, RING, buffers};
 use super::stream::Feeder;
 use crate::error::{Error, Result};
 use crate::gpu::{Executor, Gpu, Kernels, Laps, Memory, Readback, Stopwatch};
+use crate::graph::Value;
 use crate::ops::{advance, state};
 use crate::plan::Plan;
 
@@ -213,6 +214,8 @@ impl Sums {
 pub(super) struct Evaluator {
     pub(super) pass: Pass,
     executor: Executor,
+    /// Samples of one batch.
+    batch: usize,
     /// Batches of one pass.
     batches: u64,
     /// Batches run since the beginning.
@@ -233,6 +236,7 @@ impl Evaluator {
         Ok(Self {
             pass,
             executor,
+            batch,
             batches,
             done: 0,
         })
@@ -259,23 +263,33 @@ impl Evaluator {
         Ok(piece)
     }
 
-    /// Runs one pass and waits for its scores.
-    pub(super) fn run(&mut self, session: &Session) -> Result<Scores> {
+    /// Runs one pass a batch at a time, and reads the `answers` (batch, `outputs`) of each: the scores, and what the network says of
+    /// every sample of the part.
+    pub(super) fn judge(
+        &mut self,
+        session: &Session,
+        answers: Value,
+        outputs: usize,
+    ) -> Result<(Scores, Vec<f32>)> {
         let mut sums = Sums::default();
-        let mut pace = Pace::new(session);
-        let end = self.done + self.batches;
-        while self.done < end {
-            let begin = Instant::now();
-            let steps = pace.steps().min(end - self.done);
-            for step in self.submit_steps(session, steps)?.take(&session.gpu)? {
+        let wanted = self.pass.part.len() * outputs;
+        let mut all = Vec::with_capacity(wanted);
+        for _ in 0..self.batches {
+            for step in self.submit_steps(session, 1)?.take(&session.gpu)? {
                 if !step.finite() {
                     return Err(overflow(self.pass.name));
                 }
                 sums.add(step);
             }
-            pace.learn(begin.elapsed().as_secs_f64() / steps as f64);
+            let words = self.executor.read(&session.gpu, answers)?;
+            // What lies beyond the last sample is padding.
+            let real = (wanted - all.len()).min(self.batch * outputs);
+            all.extend(words[..real].iter().map(|&word| f32::from_bits(word)));
         }
-        Ok(sums.scores(session.measure))
+        if !all.iter().all(|p| p.is_finite()) {
+            return Err(overflow(self.pass.name));
+        }
+        Ok((sums.scores(session.measure), all))
     }
 }
 

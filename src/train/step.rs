@@ -14,10 +14,10 @@ use crate::ops::{
     self, accumulate::Accumulate, adam::Adam, add::Add, advance, advance::Advance,
     augment::Augment, augment::Strength, batch_indices::BatchIndices,
     binary_cross_entropy::BinaryCrossEntropy, clip_norm::ClipNorm, clip_value::ClipValue,
-    confusion_matrix::ConfusionMatrix, count_correct::CountCorrect, cross_entropy::CrossEntropy,
-    gather_batch::GatherBatch, gather_batch::Normalization, huber::Huber, lion::Lion, mae::Mae,
-    mse::Mse, mul::Mul, reduce_sum::ReduceSum, rmsprop::RmsProp, scale::Scale, sgd::Sgd,
-    softmax::Softmax, state, stream_rows::StreamRows,
+    count_correct::CountCorrect, cross_entropy::CrossEntropy, gather_batch::GatherBatch,
+    gather_batch::Normalization, huber::Huber, lion::Lion, mae::Mae, mse::Mse, mul::Mul,
+    reduce_sum::ReduceSum, rmsprop::RmsProp, scale::Scale, sgd::Sgd, softmax::Softmax, state,
+    stream_rows::StreamRows,
 };
 
 /// Names of the buffers that outlive a step.
@@ -121,11 +121,6 @@ impl Pass {
     /// The name of the metrics' ring.
     pub fn metrics(&self) -> String {
         format!("{} metrics", self.name)
-    }
-
-    /// The name of the confusion matrix.
-    pub fn confusion(&self) -> String {
-        format!("{} confusion", self.name)
     }
 }
 
@@ -338,6 +333,17 @@ impl Builder<'_> {
                 self.gather_floats(identity, labels)
             }
         }
+    }
+
+    /// What the network says of each row: the numbers of a regression as they are, of a classification the probabilities, which
+    /// are the outputs themselves where the network ends in a softmax.
+    fn answers(&mut self, outputs: Value) -> Value {
+        let last = self.config.layers.last().map(|layer| &layer.kind);
+        if self.data.regression || matches!(last, Some(LayerKind::Softmax)) {
+            return outputs;
+        }
+        self.graph.enter("probabilities");
+        self.graph.one(Softmax::Forward, &[outputs])
     }
 
     /// The loss, and the number of right answers or the mean squared error, added to those of the parts before.
@@ -593,14 +599,14 @@ pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass
     builder.graph
 }
 
-/// One batch of an evaluation of the parameters, or of their average where there is one: loss, right answers, and the confusion matrix where it is asked for.
+/// One batch of an evaluation of the parameters, or of their average where there is one: loss and figure, and the tensor
+/// (batch, classes) of probabilities, or of the numbers of a regression, for a plan that keeps it.
 pub fn evaluation(
     network: &Network,
     config: &Config,
     data: &Resident,
     pass: &Pass,
-    confusion: bool,
-) -> Graph {
+) -> (Graph, Value) {
     let mut builder = Builder {
         network,
         config,
@@ -622,24 +628,11 @@ pub fn evaluation(
     };
     let batch = builder.batch(pass, slab, op, rows);
     let losses = builder.losses(&batch);
-    if confusion {
-        let classes = data.classes;
-        let labels = builder.labels(&batch);
-        let counts = builder
-            .graph
-            .persistent(pass.confusion(), TensorType::u32([classes, classes]));
-        builder
-            .graph
-            .apply(
-                Arc::new(ConfusionMatrix),
-                &[counts, batch.logits, labels, batch.weights],
-            )
-            .expect("counts fit");
-    }
     let measured = builder.measure(&batch, losses, None);
+    let answers = builder.answers(batch.logits);
     let schedule = builder.schedule();
     builder.advance(pass, batch.counters, rows, measured, schedule);
-    builder.graph
+    (builder.graph, answers)
 }
 
 /// All samples of the data set at once, and the tensor (samples, classes) of their probabilities, or of the numbers of a regression.
@@ -668,15 +661,6 @@ pub fn prediction(network: &Network, config: &Config, data: &Resident) -> (Graph
     let x = builder.gather(data.samples, chosen[0]);
     let parameters = builder.slab(buffers::PARAMETERS);
     let logits = network.forward(&mut builder.graph, parameters, x);
-    let is_answer = data.regression
-        || matches!(
-            config.layers.last().map(|layer| &layer.kind),
-            Some(LayerKind::Softmax)
-        );
-    let answers = if is_answer {
-        logits
-    } else {
-        builder.graph.one(Softmax::Forward, &[logits])
-    };
+    let answers = builder.answers(logits);
     (builder.graph, answers)
 }
