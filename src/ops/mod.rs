@@ -47,6 +47,7 @@ pub mod state;
 mod subgroup;
 pub mod tanh;
 pub mod transpose;
+pub mod weigh;
 mod workgroup;
 
 use crate::graph::{Case, Constant, OpRef, Stage};
@@ -118,6 +119,7 @@ registry![
     softmax,
     tanh,
     transpose,
+    weigh,
 ];
 
 macro_rules! views {

@@ -39,3 +39,4 @@ pub mod sigmoid;
 pub mod softmax;
 pub mod tanh;
 pub mod transpose;
+pub mod weigh;

@@ -180,8 +180,8 @@ fn scores(
     demand.check(&gpu, |_| Fitting::default())?;
     let mut session = Session::new(gpu, resident::measure(model));
     session.write_parameters(&slab)?;
-    if config.train.loss.is_of_numbers() && !data.regression {
-        session.write_identity(data.classes)?;
+    if config.train.loss.compares_rows() && !data.regression {
+        session.write_class_rows(data.classes, network.outputs())?;
     }
     resident::upload(&session.gpu, &mut session.memory, dataset, model)?;
     let mut evaluator = Evaluator::new(&mut session, plan, pass, config.train.batch)?;
