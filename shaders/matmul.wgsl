@@ -231,6 +231,42 @@ fn forward_tn(@builtin(global_invocation_id) global_id: vec3<u32>) {
     }
 }
 
+// Few rows, b transposed, K a multiple of 4: a workgroup of 64 invocations per column of y, which read along k side by side and add
+// up their parts in a tree.
+const SKINNY_ROWS: u32 = 1u;
+var<workgroup> parts: array<f32, 64u * SKINNY_ROWS>;
+
+@compute @workgroup_size(WORKGROUP)
+fn forward_skinny(@builtin(global_invocation_id) global_id: vec3<u32>) {
+    let id = flat_id(global_id);
+    let local = id % 64u;
+    let column = id / 64u % N;
+    let split = id / (64u * N);
+    var acc: array<f32, SKINNY_ROWS>;
+    let end = min((split + 1u) * (K_CHUNK / 4u), K4);
+    for (var k4 = split * (K_CHUNK / 4u) + local; k4 < end; k4 += 64u) {
+        let bv = b4[column * K4 + k4];
+        for (var i = 0u; i < SKINNY_ROWS; i++) {
+            acc[i] += dot(a4[min(i, M - 1u) * K4 + k4], bv);
+        }
+    }
+    for (var i = 0u; i < SKINNY_ROWS; i++) {
+        parts[i * 64u + local] = acc[i];
+    }
+    for (var half = 32u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if (local < half) {
+            for (var i = 0u; i < SKINNY_ROWS; i++) {
+                parts[i * 64u + local] += parts[i * 64u + local + half];
+            }
+        }
+    }
+    workgroupBarrier();
+    if (local < M && split < SPLITS) {
+        y[(split * M + local) * N + column] = parts[min(local, SKINNY_ROWS - 1u) * 64u];
+    }
+}
+
 // A workgroup of 256 invocations per tile of 64 · WG_ROWS × 64 outputs, 4 · WG_ROWS × 4 for each: the operands for 16 units of k
 // are loaded into workgroup memory together, zeros for what is beyond an edge. N a multiple of 4, any M, K and transpositions.
 const WG_ROWS: u32 = 1u;

@@ -364,14 +364,15 @@ fn the_host_never_waits_in_the_loop_and_reads_only_the_metrics() {
     let (outcome, losses) = trained(&config, &random_dataset(), Trust::Trusted);
     assert_eq!(losses.len(), 400, "every step is reported");
     assert_eq!(outcome.blocking_waits, 0, "no blocking wait in the loop");
-    // One ring of 256 entries of 16 bytes for every submission, and every epoch ends one: 80 epochs of training and validation.
+    // One ring for every submission, and every epoch ends one: 80 epochs of training and validation.
+    let ring = (step::RING * advance::ENTRY * 4) as u64;
     assert!(
-        outcome.bytes_read <= 4096 * (2 * 80 + 40),
+        outcome.bytes_read <= ring * (2 * 80 + 40),
         "{} bytes",
         outcome.bytes_read
     );
     assert!(
-        outcome.bytes_read >= 4096 * 80,
+        outcome.bytes_read >= ring * 80,
         "{} bytes",
         outcome.bytes_read
     );

@@ -7,7 +7,7 @@ use super::reader::Section;
 use super::report::Report;
 use super::tree::{Place, Table};
 use super::write::Toml;
-use super::{Task, sections, value};
+use super::{Average, Config, Curve, Task, sections, value};
 
 /// `[checkpoint]`: when the state of a training is written down.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -156,6 +156,21 @@ impl Choice for Option<Monitored> {
         ("validation_accuracy", Some(Monitored::ValidationAccuracy)),
         ("validation_rmse", Some(Monitored::ValidationRmse)),
     ];
+}
+
+impl Config {
+    /// What has no length of its own and so depends on that of the training: with another length even its first steps are others.
+    pub fn follows_length(&self) -> Option<&'static str> {
+        match (&self.schedule.curve, self.average) {
+            (Curve::Cosine { period: None, .. } | Curve::OneCycle { period: None, .. }, _) => {
+                Some("the learning rate, whose schedule has no `period`,")
+            }
+            (_, Some(Average::Swa { begin: None, .. })) => {
+                Some("the average of the weights, which has no `begin`,")
+            }
+            _ => None,
+        }
+    }
 }
 
 /// How `every` is written.

@@ -1,6 +1,9 @@
 //! The grammar as data: every key with what it takes, its default and its meaning. The reader checks against these tables and
 //! a description of the format for editors can be made from them.
 
+pub use super::choice::Choice;
+pub(super) use super::choice::LossWord;
+use super::choice::words;
 use super::control::OnNanWord;
 use super::schedule::{Anneal, MAX_MILESTONES, Unit};
 use super::{
@@ -96,107 +99,6 @@ pub struct Family {
     pub common: &'static [Key],
     /// The kinds.
     pub variants: &'static [Variant],
-}
-
-/// A value written as one of a few words.
-pub trait Choice: Copy + PartialEq + 'static {
-    /// Every word and what it stands for.
-    const ALL: &'static [(&'static str, Self)];
-
-    /// The word for a value.
-    fn word(self) -> &'static str {
-        let found = Self::ALL.iter().find(|(_, value)| *value == self);
-        found.map_or("", |(word, _)| word)
-    }
-}
-
-fn words<T: Choice>() -> Vec<&'static str> {
-    T::ALL.iter().map(|(word, _)| *word).collect()
-}
-
-impl Choice for DataSource {
-    const ALL: &'static [(&'static str, Self)] = &[
-        ("digits", Self::Digits),
-        ("idx", Self::Idx),
-        ("images", Self::Images),
-        ("csv", Self::Csv),
-        ("npy", Self::Npy),
-    ];
-}
-
-impl Choice for Task {
-    const ALL: &'static [(&'static str, Self)] = &[
-        ("classification", Self::Classification),
-        ("regression", Self::Regression),
-    ];
-}
-
-impl Choice for Normalize {
-    const ALL: &'static [(&'static str, Self)] =
-        &[("none", Self::None), ("standard", Self::Standard)];
-}
-
-impl Choice for Categories {
-    const ALL: &'static [(&'static str, Self)] =
-        &[("one_hot", Self::OneHot), ("ordinal", Self::Ordinal)];
-}
-
-impl Choice for Missing {
-    const ALL: &'static [(&'static str, Self)] = &[
-        ("refuse", Self::Refuse),
-        ("drop", Self::Drop),
-        ("fill", Self::Fill),
-    ];
-}
-
-impl Choice for Split {
-    const ALL: &'static [(&'static str, Self)] = &[
-        ("tail", Self::Tail),
-        ("random", Self::Random),
-        ("stratified", Self::Stratified),
-    ];
-}
-
-impl Choice for Option<Activation> {
-    const ALL: &'static [(&'static str, Self)] = &[
-        ("none", None),
-        ("relu", Some(Activation::Relu)),
-        ("sigmoid", Some(Activation::Sigmoid)),
-        ("tanh", Some(Activation::Tanh)),
-    ];
-}
-
-impl Choice for Initializer {
-    const ALL: &'static [(&'static str, Self)] = &[
-        ("auto", Self::Auto),
-        ("kaiming_uniform", Self::KaimingUniform),
-        ("kaiming_normal", Self::KaimingNormal),
-        ("xavier_uniform", Self::XavierUniform),
-        ("xavier_normal", Self::XavierNormal),
-        ("trunc_normal", Self::TruncNormal),
-        ("orthogonal", Self::Orthogonal),
-        ("pytorch", Self::Pytorch),
-    ];
-}
-
-/// The losses, by name only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LossWord {
-    CrossEntropy,
-    BinaryCrossEntropy,
-    Mse,
-    Mae,
-    Huber,
-}
-
-impl Choice for LossWord {
-    const ALL: &'static [(&'static str, Self)] = &[
-        ("cross_entropy", Self::CrossEntropy),
-        ("binary_cross_entropy", Self::BinaryCrossEntropy),
-        ("mse", Self::Mse),
-        ("mae", Self::Mae),
-        ("huber", Self::Huber),
-    ];
 }
 
 // Bounds are those of f32, in which the GPU computes: what would round to 0, to 1 or to infinity there is refused here.

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Diagnostic, Error, Result, SourceErrors};
 
 mod average;
+mod choice;
 mod control;
 mod data;
 pub mod keys;

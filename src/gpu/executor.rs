@@ -2,7 +2,7 @@
 
 use super::device::{Gpu, Trust};
 use super::memory::{Memory, STORAGE};
-use super::pipelines::{Pipeline, Pipelines};
+use super::pipelines::Pipelines;
 use super::readback::{self, Readback};
 use crate::error::Result;
 use crate::graph::Value;
@@ -59,8 +59,8 @@ impl Executor {
         };
         let mut pipelines: Vec<wgpu::ComputePipeline> = Vec::new();
         let mut launches = Vec::with_capacity(plan.kernels.len());
-        for kernel in &plan.kernels {
-            let compiled: Pipeline = kernels.0.get(gpu, kernel)?;
+        let compiled = kernels.0.of(gpu, &plan.kernels)?;
+        for (kernel, compiled) in plan.kernels.iter().zip(compiled) {
             let grid = compiled.grid(kernel.invocations);
             let entries: Vec<wgpu::BindGroupEntry<'_>> = kernel
                 .bindings

@@ -29,77 +29,122 @@ impl Pipeline {
     }
 }
 
-/// Compiled kernels by specialised text and entry point.
+/// What a kernel is compiled from: specialised text and entry point.
+type Source = (String, &'static str);
+
+/// Compiled kernels by what they are compiled from.
 #[derive(Debug, Default)]
 pub(super) struct Pipelines {
-    compiled: BTreeMap<(String, &'static str), Pipeline>,
+    compiled: BTreeMap<Source, Pipeline>,
 }
 
 impl Pipelines {
-    /// The pipeline of a kernel, compiled if it is new.
-    pub(super) fn get(&mut self, gpu: &Gpu, kernel: &Kernel) -> Result<Pipeline> {
-        let mut text = ops::text(
-            kernel.shader,
-            &kernel.constants,
-            kernel.fusion.stages(),
-            kernel.bindings.len(),
-        );
-        if gpu.trust == Trust::Watched {
-            text = wgsl::watched(&text, kernel.loop_trips);
+    /// The pipeline of each kernel; those that are new are compiled, on all cores.
+    pub(super) fn of(&mut self, gpu: &Gpu, kernels: &[Kernel]) -> Result<Vec<Pipeline>> {
+        let sources: Vec<Source> = kernels
+            .iter()
+            .map(|kernel| source(kernel, gpu.trust))
+            .collect();
+        let mut new: BTreeMap<&Source, &Kernel> = BTreeMap::new();
+        for (source, kernel) in sources.iter().zip(kernels) {
+            if !self.compiled.contains_key(source) {
+                new.entry(source).or_insert(kernel);
+            }
         }
-        let key = (text, kernel.entry);
-        if let Some(pipeline) = self.compiled.get(&key) {
-            return Ok(pipeline.clone());
+        let new: Vec<(&Source, &Kernel)> = new.into_iter().collect();
+        for (place, compiled) in (0..).zip(compile_all(&gpu.device, gpu.trust, &new)) {
+            let (source, kernel) = new[place];
+            let pipeline = compiled.map_err(|why| {
+                Error::device(
+                    format!(
+                        "{}: kernel {}.{} does not compile: {why}",
+                        gpu.info.name, kernel.shader, kernel.entry
+                    ),
+                    "this is a bug of anygrad or of the driver; please report it with the output of `anygrad devices`",
+                )
+            })?;
+            self.compiled.insert(source.clone(), pipeline);
         }
-        let pipeline = compile(gpu, kernel, &key.0)?;
-        self.compiled.insert(key, pipeline.clone());
-        Ok(pipeline)
+        gpu.healthy()?;
+        let compiled = sources.iter().map(|source| self.compiled[source].clone());
+        Ok(compiled.collect())
     }
 }
 
-fn compile(gpu: &Gpu, kernel: &Kernel, text: &str) -> Result<Pipeline> {
-    let refuse = |why: String| {
-        Error::device(
-            format!(
-                "{}: kernel {}.{} does not compile: {why}",
-                gpu.info.name, kernel.shader, kernel.entry
-            ),
-            "this is a bug of anygrad or of the driver; please report it with the output of `anygrad devices`",
-        )
+fn source(kernel: &Kernel, trust: Trust) -> Source {
+    let text = ops::text(
+        kernel.shader,
+        &kernel.constants,
+        kernel.fusion.stages(),
+        kernel.bindings.len(),
+    );
+    let text = match trust {
+        Trust::Trusted | Trust::Checked => text,
+        Trust::Watched => wgsl::watched(&text, kernel.loop_trips),
     };
-    let module = wgsl::parse(text)
-        .and_then(|module| module.only(kernel.entry))
-        .map_err(refuse)?;
+    (text, kernel.entry)
+}
+
+/// Compiles kernels on all cores; the results in their order.
+fn compile_all(
+    device: &wgpu::Device,
+    trust: Trust,
+    kernels: &[(&Source, &Kernel)],
+) -> Vec<Result<Pipeline, String>> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let of_core = kernels.len().div_ceil(cores).max(1);
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = kernels
+            .chunks(of_core)
+            .map(|part| {
+                let compile = |(source, kernel): &(&Source, &Kernel)| {
+                    compile(device, trust, &kernel.label, source)
+                };
+                scope.spawn(move || part.iter().map(compile).collect::<Vec<_>>())
+            })
+            .collect();
+        let results = workers.into_iter().flat_map(|worker| {
+            worker
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        results.collect()
+    })
+}
+
+fn compile(
+    device: &wgpu::Device,
+    trust: Trust,
+    label: &str,
+    (text, entry): &Source,
+) -> Result<Pipeline, String> {
+    let module = wgsl::parse(text)?.only(entry)?;
     let workgroup_size = module.entry_points[0].workgroup_size;
-    let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
+    let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
     let descriptor = wgpu::ShaderModuleDescriptor {
-        label: Some(kernel.shader),
+        label: Some(entry),
         source: wgpu::ShaderSource::Naga(std::borrow::Cow::Owned(module.naga)),
     };
-    let module = match gpu.trust {
-        Trust::Trusted => trusted::shader_module(&gpu.device, descriptor),
-        Trust::Checked | Trust::Watched => gpu.device.create_shader_module(descriptor),
+    let module = match trust {
+        Trust::Trusted => trusted::shader_module(device, descriptor),
+        Trust::Checked | Trust::Watched => device.create_shader_module(descriptor),
     };
-    let pipeline = gpu
-        .device
-        .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some(&kernel.label),
-            layout: None,
-            module: &module,
-            entry_point: Some(kernel.entry),
-            compilation_options: wgpu::PipelineCompilationOptions {
-                zero_initialize_workgroup_memory: false,
-                ..Default::default()
-            },
-            cache: None,
-        });
-    if let Some(error) = pollster::block_on(scope.pop()) {
-        return Err(refuse(error.to_string()));
+    let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label: Some(label),
+        layout: None,
+        module: &module,
+        entry_point: Some(entry),
+        compilation_options: wgpu::PipelineCompilationOptions {
+            zero_initialize_workgroup_memory: false,
+            ..Default::default()
+        },
+        cache: None,
+    });
+    match pollster::block_on(scope.pop()) {
+        Some(error) => Err(error.to_string()),
+        None => Ok(Pipeline {
+            pipeline,
+            workgroup: workgroup_size.iter().map(|&n| n as usize).product(),
+        }),
     }
-    gpu.healthy()?;
-    let workgroup = workgroup_size.iter().map(|&n| n as usize).product();
-    Ok(Pipeline {
-        pipeline,
-        workgroup,
-    })
 }

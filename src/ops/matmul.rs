@@ -146,6 +146,20 @@ impl Variant {
         }
     }
 
+    /// A workgroup of 64 invocations for each column of few rows.
+    fn skinny([m, n, _]: [usize; 3]) -> Self {
+        Self {
+            entry: "forward_skinny",
+            tiles: n,
+            lanes: 64,
+            unit: 4,
+            // Of 64 units one invocation has one.
+            trips_per_unit: 1,
+            trips_around: 1 + m + m + 6 * (1 + m),
+            constants: vec![("SKINNY_ROWS", m.into()), ("WORKGROUP", 64usize.into())],
+        }
+    }
+
     fn lower(self, [m, n, k]: [usize; 3], op: &Matmul) -> Lowering {
         let for_trips = (k.div_ceil(self.unit) * self.trips_per_unit).div_ceil(MAX_TRIPS);
         let for_work = WANTED_INVOCATIONS
@@ -182,6 +196,9 @@ impl Variant {
         })
     }
 }
+
+/// Products of at most so many rows can be computed column by column.
+const SKINNY: usize = 8;
 
 /// The entry points that store `vec4`s of y.
 const HOSTS: [&str; 5] = [
@@ -247,6 +264,14 @@ impl Op for Matmul {
             let best = target.workgroup_tiles && m.min(n) >= 48;
             variants.insert(if best { 0 } else { variants.len() }, shared);
         }
+        let [a_along_k, b_along_k] = [!self.transpose_a, self.transpose_b];
+        if m <= SKINNY && a_along_k && b_along_k && k.is_multiple_of(4) {
+            let best = target.workgroup_tiles && k >= 256;
+            variants.insert(
+                if best { 0 } else { variants.len() },
+                Variant::skinny(extents),
+            );
+        }
         let ways = variants.into_iter().map(|way| way.lower(extents, self));
         ways.collect()
     }
@@ -310,6 +335,7 @@ pub fn cases() -> Vec<Case> {
         [17, 4, 40_003],
         [12, 20, 1100],
         [172, 196, 12],
+        [8, 37, 516],
         [88, 136, 72],
     ];
     let mut cases = Vec::new();

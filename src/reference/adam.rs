@@ -1,6 +1,6 @@
 //! Adam and AdamW, as `torch.optim.Adam` and `torch.optim.AdamW`.
 
-use super::groups;
+use super::group_of;
 use crate::graph::Array;
 
 /// The new parameters, `m` and `v`, with `t = step + 1`, `l = learning_rate · groups[.., 0]` and `w = weight_decay · groups[.., 1]`:
@@ -22,7 +22,7 @@ pub fn forward(
     let t = step + 1.0;
     let (mut p, mut m, mut v) = (parameters.clone(), m.clone(), v.clone());
     for i in 0..p.data.len() {
-        let (scale, decay) = groups::of(groups, i);
+        let (scale, decay) = group_of(groups, i);
         if scale == 0.0 {
             continue;
         }

@@ -1,6 +1,6 @@
 //! Lion, as its paper has it.
 
-use super::groups;
+use super::group_of;
 use crate::graph::Array;
 
 /// The new parameters and `m`, with `l = learning_rate · groups[.., 0]`: `c = β₁ · m + (1 − β₁) · g`,
@@ -17,7 +17,7 @@ pub fn forward(
 ) -> Vec<Array> {
     let (mut p, mut m) = (parameters.clone(), m.clone());
     for i in 0..p.data.len() {
-        let (scale, decay) = groups::of(groups, i);
+        let (scale, decay) = group_of(groups, i);
         if scale == 0.0 {
             continue;
         }

@@ -19,7 +19,6 @@ pub mod conv2d;
 pub mod count_correct;
 pub mod cross_entropy;
 pub mod gather_batch;
-mod groups;
 pub mod huber;
 pub mod lion;
 pub mod log_softmax;
@@ -40,3 +39,11 @@ pub mod softmax;
 pub mod tanh;
 pub mod transpose;
 pub mod weigh;
+
+use crate::graph::Array;
+
+/// The factors of learning rate and weight decay of element `i` of a slab: `groups` has a row of both for every 64 elements.
+fn group_of(groups: &Array, i: usize) -> (f64, f64) {
+    let row = i / 64;
+    (groups.data[row * 2], groups.data[row * 2 + 1])
+}

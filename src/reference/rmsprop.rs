@@ -1,6 +1,6 @@
 //! RMSProp, as `torch.optim.RMSprop`.
 
-use super::groups;
+use super::group_of;
 use crate::graph::Array;
 
 /// The new parameters, `square` and, where they are given, `average` (centered) and `momentum` (the buffer and its factor), with
@@ -23,7 +23,7 @@ pub fn forward(
     let mut average = average.cloned();
     let mut buffer = momentum.map(|(buffer, _)| buffer.clone());
     for i in 0..p.data.len() {
-        let (scale, decay) = groups::of(groups, i);
+        let (scale, decay) = group_of(groups, i);
         if scale == 0.0 {
             continue;
         }

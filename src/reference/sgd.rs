@@ -1,6 +1,6 @@
 //! Stochastic gradient descent, as `torch.optim.SGD` (dampening 0).
 
-use super::groups;
+use super::group_of;
 use crate::graph::Array;
 
 /// The new parameters and, with momentum (the buffer and its factor), the new buffer, with `l = learning_rate · groups[.., 0]`:
@@ -20,7 +20,7 @@ pub fn forward(
     let mut p = parameters.clone();
     let mut buffer = momentum.map(|(buffer, _)| buffer.clone());
     for i in 0..p.data.len() {
-        let (scale, decay) = groups::of(groups, i);
+        let (scale, decay) = group_of(groups, i);
         if scale == 0.0 {
             continue;
         }

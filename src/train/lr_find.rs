@@ -50,6 +50,9 @@ const PAST: f64 = 0.9;
 /// The loss has exploded when it is so many times its smallest value.
 const EXPLODED: f64 = 4.0;
 
+/// The loss falls when it comes down to this share of where it was at least: less is chance.
+const FALL: f64 = 0.95;
+
 /// What is left out at the beginning, where the running mean is still rough.
 const ROUGH: usize = 5;
 
@@ -84,10 +87,14 @@ impl Curve {
     }
 
     /// The learning rate at which the smoothed loss falls fastest over the logarithm of the rate, before it is smallest. `None`
-    /// where it never falls.
+    /// where it does not fall.
     pub fn suggestion(&self) -> Option<f64> {
-        let lowest = self.lowest()?.learning_rate;
+        let lowest = self.lowest()?;
         let sure = self.points.get(ROUGH..)?;
+        if lowest.smoothed > FALL * sure.first()?.smoothed {
+            return None;
+        }
+        let lowest = lowest.learning_rate;
         let slopes = sure.windows(3).filter_map(|window| {
             let [before, point, after] = window else {
                 return None;

@@ -3,7 +3,7 @@
 use super::event::Event;
 use super::resident::Reading;
 use super::{Request, resident, train_on};
-use crate::config::{Every, Length, Loss};
+use crate::config::{Every, Length, Loss, Schedule};
 use crate::error::Result;
 
 /// What became of the loss of one batch.
@@ -55,6 +55,8 @@ pub fn overfit(
     if let Loss::CrossEntropy { label_smoothing } = &mut config.train.loss {
         *label_smoothing = 0.0;
     }
+    config.schedule = Schedule::default();
+    config.average = None;
     config.early_stopping = None;
     config.checkpoints.every = Every::Never;
     config.checkpoints.best = None;

@@ -5,25 +5,26 @@
 //! Where a decision follows from metrics (early stopping, the best epoch), the host waits for them at the end of the epoch;
 //! no step beyond it has been submitted then. No decision but that of a time limit depends on time.
 
+mod arrivals;
+mod back;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::checkpoint::{Buffer, Checkpoint, Circumstances, HostState, state_buffers};
+use super::checkpoint::{Checkpoint, Circumstances, HostState, state_buffers};
 use super::control::Stop;
-use super::event::{Ending, Epoch, Event, Progress, RolledBack, Scores, Steps};
+use super::event::{Ending, Event};
 use super::lr_find::Range;
 use super::monitor::Monitor;
 use super::plateau;
 use super::schedule::Length;
-use super::session::{Evaluator, Measured, Pace, Piece, Session, Sums, overflow};
-use super::step::{Pass, buffers};
-use super::weights::Weights;
-use crate::config::{Every, OnNan, Plateau, Rollback};
+use super::session::{Evaluator, Pace, Piece, Session, Sums};
+use super::step::Pass;
+use crate::config::{Every, OnNan, Plateau};
 use crate::error::{Class, Error, Result};
 use crate::gpu::{Executor, Readback};
 use crate::nn::Network;
-use crate::ops::state;
 
 /// Progress is told at most this often.
 const PROGRESS: Duration = Duration::from_millis(100);
@@ -205,21 +206,6 @@ impl<'a> Run<'a> {
             best: None,
             anchor: None,
         }
-    }
-
-    /// Keeps the state on the adapter as the one that the training would go back to, if it may go back at all.
-    pub(super) fn keep_beginning(&mut self) -> Result<()> {
-        if matches!(self.rules.on_nan, OnNan::Stop) {
-            return Ok(());
-        }
-        let names = state_buffers(self.executor.plan()).into_iter();
-        let words = names.map(|name| {
-            let words = self.session.memory.read(&self.session.gpu, &name)?;
-            Ok((name, words))
-        });
-        let (_, beginning) = self.checkpoint(words.collect::<Result<_>>()?);
-        self.anchor = Some(Arc::new(beginning));
-        Ok(())
     }
 
     /// Goes on from a state that is on the adapter already. `others` are those that it names.
@@ -461,319 +447,8 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Takes what has arrived, in the order of submission, up to something that is not a number.
-    fn collect(&mut self, observe: &mut Observe<'_>) -> Result<()> {
-        let mut arrived = Vec::new();
-        while let Some(mut awaited) = self.pending.pop_front() {
-            if !awaited.ready() {
-                self.pending.push_front(awaited);
-                break;
-            }
-            arrived.push(awaited);
-        }
-        // What has arrived together shares the time since the last arrival by its cost.
-        let now = Instant::now();
-        let seconds = now.duration_since(self.last_arrival).as_secs_f64();
-        let cost: f64 = arrived.iter().map(Awaited::cost).sum();
-        if cost > 0.0 {
-            self.last_arrival = now;
-            self.pace.learn(seconds / cost);
-        }
-        for awaited in arrived {
-            if self.bad.is_some() {
-                return Ok(());
-            }
-            let share = seconds * awaited.cost() / cost;
-            match awaited {
-                Awaited::Training(piece) => {
-                    self.busy = self.busy.map(|busy| busy + share);
-                    let first = piece.first_step;
-                    let measured = piece.take(&self.session.gpu)?;
-                    self.training_arrived(first, measured, observe)?;
-                }
-                Awaited::Close => self.close_epoch(observe)?,
-                Awaited::Validation { piece, last } => {
-                    let measured = piece.take(&self.session.gpu)?;
-                    self.validation_arrived(measured, last, observe)?;
-                }
-                Awaited::State { copies, anchor } => {
-                    self.state_arrived(copies, anchor, observe)?;
-                    // Nobody's fault that it took time.
-                    self.last_arrival = Instant::now();
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn training_arrived(
-        &mut self,
-        first: u64,
-        measured: Vec<Measured>,
-        observe: &mut Observe<'_>,
-    ) -> Result<()> {
-        observe(&Event::Steps(Steps {
-            first: first + 1,
-            losses: measured.iter().map(Measured::loss).collect(),
-            learning_rates: measured.iter().map(Measured::learning_rate).collect(),
-        }))?;
-        for (step, measured) in (first..).zip(measured) {
-            if !measured.finite() {
-                self.bad = Some(Bad::Loss(step));
-                return Ok(());
-            }
-            self.host.sums.add(measured);
-            self.host.learning_rate = measured.learning_rate();
-            self.host.step = step + 1;
-            self.trained = (self.trained).map(|samples| samples + f64::from(measured.samples()));
-        }
-        let step = self.host.step;
-        let ends = step.is_multiple_of(self.length.per_epoch) || step == self.length.total;
-        if ends || self.last_progress.elapsed() >= PROGRESS {
-            self.last_progress = Instant::now();
-            observe(&Event::Progress(Progress {
-                epoch: self.epoch(),
-                step,
-                train: self.host.sums.scores(self.session.measure),
-                samples_per_second: per_second(self.trained[0], self.busy[0]),
-            }))?;
-        }
-        Ok(())
-    }
-
-    /// The epoch of the last step that has arrived, from 1.
-    fn epoch(&self) -> u64 {
-        self.host.step.saturating_sub(1) / self.length.per_epoch + 1
-    }
-
-    fn close_epoch(&mut self, observe: &mut Observe<'_>) -> Result<()> {
-        self.host.measured = Some(Epoch {
-            epoch: self.epoch(),
-            step: self.host.step,
-            train: std::mem::take(&mut self.host.sums).scores(self.session.measure),
-            validation: None,
-            learning_rate: self.host.learning_rate,
-            samples_per_second: per_second(self.trained[1], self.busy[1]),
-            seconds: self.seconds(),
-        });
-        self.trained[1] = 0.0;
-        self.busy[1] = 0.0;
-        match self.validation {
-            Some(_) => Ok(()),
-            None => self.epoch_done(None, observe),
-        }
-    }
-
-    fn validation_arrived(
-        &mut self,
-        measured: Vec<Measured>,
-        last: bool,
-        observe: &mut Observe<'_>,
-    ) -> Result<()> {
-        for step in measured {
-            if !step.finite() {
-                self.bad = Some(Bad::Validation);
-                return Ok(());
-            }
-            self.validation_sums.add(step);
-        }
-        if last {
-            let scores = std::mem::take(&mut self.validation_sums).scores(self.session.measure);
-            self.epoch_done(Some(scores), observe)?;
-        }
-        Ok(())
-    }
-
-    fn epoch_done(&mut self, validation: Option<Scores>, observe: &mut Observe<'_>) -> Result<()> {
-        let Some(measured) = self.host.measured.take() else {
-            return Ok(());
-        };
-        let epoch = Epoch {
-            validation,
-            ..measured
-        };
-        if let Some(monitor) = &self.rules.monitor {
-            self.improved = monitor.observe(&mut self.host.monitor, &epoch);
-            // An epoch that was cut short: its state is there already.
-            if self.improved
-                && let Some(last) = &self.last
-                && last.host.step == epoch.step
-            {
-                self.best = Some(Arc::clone(last));
-            }
-        }
-        self.host.epochs.push(epoch.clone());
-        observe(&Event::Epoch(epoch))
-    }
-
-    fn state_arrived(
-        &mut self,
-        copies: Vec<(String, Readback)>,
-        anchor: bool,
-        observe: &mut Observe<'_>,
-    ) -> Result<()> {
-        self.host.seconds = self.seconds();
-        let anchor = anchor && matches!(self.rules.on_nan, OnNan::Rollback(_));
-        if anchor {
-            self.host.anchor = self.host.step;
-        }
-        let copies = copies.into_iter();
-        let words = copies.map(|(name, copy)| Ok((name, copy.take(&self.session.gpu)?)));
-        let (slab, checkpoint) = self.checkpoint(words.collect::<Result<_>>()?);
-        let broken = self.network.parameters.iter().position(|parameter| {
-            let numbers = &slab[parameter.offset..][..parameter.shape.elements()];
-            !numbers.iter().all(|number| number.is_finite())
-        });
-        if let Some(parameter) = broken {
-            let step = self.host.step;
-            self.bad = Some(Bad::Weights { parameter, step });
-            return Ok(());
-        }
-        let checkpoint = Arc::new(checkpoint);
-        if anchor {
-            self.anchor = Some(Arc::clone(&checkpoint));
-        }
-        let best = self.host.monitor.best;
-        if best.is_some_and(|best| best.step == self.host.step) {
-            self.best = Some(Arc::clone(&checkpoint));
-        }
-        self.last = Some(Arc::clone(&checkpoint));
-        observe(&Event::Checkpoint(checkpoint))
-    }
-
-    /// What the host knows and these buffers of the adapter as one state; the parameters' slab by itself, too.
-    fn checkpoint(&self, words: Vec<(String, Vec<u32>)>) -> (Vec<f32>, Checkpoint) {
-        let mut slab = Vec::new();
-        let mut others = Vec::with_capacity(words.len());
-        for (name, words) in words {
-            if name == buffers::PARAMETERS {
-                slab = words.into_iter().map(f32::from_bits).collect();
-            } else {
-                others.push(Buffer { name, words });
-            }
-        }
-        let checkpoint = Checkpoint {
-            host: self.host.clone(),
-            circumstances: self.circumstances.clone(),
-            weights: Weights::from_slab(self.network, &slab),
-            buffers: others,
-        };
-        (slab, checkpoint)
-    }
-
-    /// Brings a state back to the adapter, with the learning rate of now: every time it went back has made that smaller.
-    fn bring_back(&self, state: &Checkpoint, rollbacks: u32, factor: f64) -> Result<()> {
-        let names = state_buffers(self.executor.plan());
-        state.restore(self.session, self.network, &names)?;
-        let times = rollbacks.saturating_sub(state.host.rollbacks);
-        let schedule = state.buffers.iter().find(|b| b.name == buffers::SCHEDULE);
-        if let Some(schedule) = schedule.filter(|_| times > 0) {
-            let mut words = schedule.words.clone();
-            for word in state::BASES {
-                let scaled = f64::from(f32::from_bits(words[word])) * factor.powf(times.into());
-                #[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
-                {
-                    words[word] = (scaled as f32).to_bits();
-                }
-            }
-            let Session { gpu, memory, .. } = self.session;
-            memory.overwrite(gpu, buffers::SCHEDULE, &words);
-        }
-        Ok(())
-    }
-
-    /// Goes back to a good state, with a smaller learning rate.
-    fn roll_back(&mut self, bad: Bad, rollback: Rollback, observe: &mut Observe<'_>) -> Result<()> {
-        self.session.gpu.drain()?;
-        self.pending.clear();
-        self.bad = None;
-        self.validation_sums = Sums::default();
-        let anchor = self
-            .anchor
-            .clone()
-            .expect("the beginning at least was kept");
-        let rollbacks = self.host.rollbacks + 1;
-        self.bring_back(&anchor, rollbacks, rollback.factor)?;
-        self.host = HostState {
-            rollbacks,
-            ..anchor.host.clone()
-        };
-        self.submitted = anchor.host.step;
-        self.saved = (Some(self.submitted), Instant::now());
-        self.trained[1] = 0.0;
-        self.busy[1] = 0.0;
-        observe(&Event::Rollback(RolledBack {
-            why: self.give_up(bad).to_string(),
-            step: self.submitted,
-            epochs: self.host.epochs.clone(),
-            learning_rate_factor: rollback.factor.powf(rollbacks.into()),
-            times: [rollbacks, rollback.limit],
-        }))
-    }
-
-    /// What is needed to find out where something came from that is not a number.
-    fn trouble(self, bad: Bad) -> Result<Trouble> {
-        self.session.gpu.drain()?;
-        let from = match self.rules.on_nan {
-            OnNan::Stop => self.last.clone(),
-            OnNan::Rollback(_) => self.anchor.clone(),
-        };
-        if let Some(from) = &from {
-            let (rollbacks, factor) = match self.rules.on_nan {
-                OnNan::Stop => (0, 1.0),
-                OnNan::Rollback(rollback) => (self.host.rollbacks, rollback.factor),
-            };
-            self.bring_back(from, rollbacks, factor)?;
-        }
-        Ok(Trouble {
-            error: self.give_up(bad),
-            steps: match bad {
-                Bad::Loss(step) => Some([step.saturating_sub(1), step]),
-                Bad::Weights { step, .. } => Some([step.saturating_sub(1); 2]),
-                Bad::Validation => None,
-            },
-            done: from.map(|from| from.host.step),
-            executor: self.executor,
-            pace: self.pace.steps(),
-        })
-    }
-
     /// Seconds of training so far, over all processes.
     fn seconds(&self) -> f64 {
         self.seconds_before + self.began.elapsed().as_secs_f64()
     }
-
-    fn give_up(&self, bad: Bad) -> Error {
-        match bad {
-            Bad::Loss(step) => diverged(format!(
-                "the loss is not a finite number in step {} (epoch {})",
-                step + 1,
-                step / self.length.per_epoch + 1
-            )),
-            Bad::Weights { parameter, step } => {
-                let step = if step == self.length.total {
-                    "the last step".to_owned()
-                } else {
-                    format!("step {step}")
-                };
-                diverged(format!(
-                    "`{}` holds numbers that are not finite after {step}",
-                    self.network.parameters[parameter].name
-                ))
-            }
-            Bad::Validation => overflow("validation"),
-        }
-    }
-}
-
-/// So many in so many seconds.
-fn per_second(amount: f64, seconds: f64) -> f64 {
-    amount / seconds.max(1e-9)
-}
-
-fn diverged(what: String) -> Error {
-    Error::check(
-        what,
-        "the training diverged: try a smaller learning rate, as in --set optimizer.learning_rate=0.001",
-    )
 }

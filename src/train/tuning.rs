@@ -28,6 +28,9 @@ pub enum Tune {
     As(BTreeMap<String, String>),
 }
 
+/// A way is clearly faster than another that takes at least so many times as long.
+const CLEARLY: f64 = 1.05;
+
 /// The choices of a training, as its summary holds them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tuning {
@@ -43,7 +46,7 @@ pub struct Tuning {
 /// What was measured for one computation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Measured {
-    /// The name of the fastest way.
+    /// The name of the way to take: the fastest, or the guess where that is hardly slower.
     way: String,
     /// The milliseconds of every way that was right.
     milliseconds: BTreeMap<String, f64>,
@@ -138,9 +141,13 @@ impl<'a> Tuner<'a> {
     ) -> Result<usize> {
         let seconds = gpu::measure(self.gpu, self.kernels, graph, node, ways)?;
         let right = || (0..).zip(&seconds).filter_map(|(i, s)| Some((i, (*s)?)));
-        let Some((place, _)) = right().min_by(|(_, a), (_, b)| a.total_cmp(b)) else {
+        let Some((mut place, shortest)) = right().min_by(|(_, a), (_, b)| a.total_cmp(b)) else {
             return Ok(0);
         };
+        // The guess stays where nothing is clearly faster.
+        if seconds[0].is_some_and(|guess| guess <= CLEARLY * shortest) {
+            place = 0;
+        }
         let measured = Measured {
             way: names[place].clone(),
             milliseconds: right()

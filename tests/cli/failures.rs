@@ -12,12 +12,11 @@ fn copy_of_the_run() -> Option<(TempDir, PathBuf)> {
     let folder = empty();
     let run = folder.path().join("runs/digits");
     fs::create_dir_all(&run).unwrap();
-    for name in names_in(&original.path().join("runs/digits")) {
-        fs::copy(
-            original.path().join("runs/digits").join(&name),
-            run.join(&name),
-        )
-        .unwrap();
+    let original = original.path().join("runs/digits");
+    for name in names_in(&original) {
+        if original.join(&name).is_file() {
+            fs::copy(original.join(&name), run.join(&name)).unwrap();
+        }
     }
     Some((folder, run))
 }
@@ -170,7 +169,11 @@ fn a_training_that_diverges_exits_with_1_and_leaves_no_weights() {
         assert!(said.stderr.contains("learning rate"), "{}", said.stderr);
         assert!(said.stderr.contains("did not finish"), "{}", said.stderr);
         let names = names_in(&folder.path().join("runs/digits"));
-        assert_eq!(names, ["config.toml", "kernels.json", "metrics.csv"]);
+        let results = ["model.json", "weights.safetensors", "summary.json"];
+        assert!(
+            !names.iter().any(|name| results.contains(&name.as_str())),
+            "{names:?}"
+        );
     }
 }
 

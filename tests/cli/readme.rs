@@ -173,12 +173,20 @@ fn every_network_that_the_readme_names_comes_along() {
 }
 
 #[test]
-fn the_network_of_the_readme_is_one() {
-    let [text] = blocks("toml")[..] else {
+fn the_network_and_the_pieces_of_the_readme_are_configurations() {
+    let blocks = blocks("toml");
+    let whole = |text: &&&str| text.contains("[[layer]]");
+    let [text] = blocks.iter().filter(whole).collect::<Vec<_>>()[..] else {
         panic!("one network is described");
     };
     let config = config::parse("readme.toml", text, &[]).unwrap();
     assert_eq!(config.layers.len(), 4);
+    // Pieces of a configuration are right with the rest around them.
+    let rest = "[optimizer]\nkind = \"sgd\"\n[[layer]]\nkind = \"flatten\"\n[[layer]]\nkind = \"dense\"\nout_features = 1\n";
+    for piece in blocks.iter().filter(|text| !whole(text)) {
+        let text = format!("{piece}\n{rest}");
+        config::parse("readme.toml", &text, &[]).unwrap_or_else(|e| panic!("{text}\n{e}"));
+    }
 }
 
 #[test]

@@ -438,3 +438,28 @@ fn a_learning_rate_is_found_that_trains() {
     assert_eq!(said.code, 1, "{}", said.stderr);
     assert!(said.stderr.contains("did not fall"), "{}", said.stderr);
 }
+
+#[test]
+fn a_schedule_that_spans_the_training_is_not_stretched() {
+    if common::gpu(anygrad::gpu::Trust::Trusted).is_none() {
+        return;
+    }
+    let folder = empty();
+    let cosine: Vec<&str> = TRAIN
+        .iter()
+        .copied()
+        .chain(["--set", "train.epochs=1", "--set", "schedule.kind=cosine"])
+        .collect();
+    let said = anygrad(folder.path(), &cosine);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    let more = [
+        "train",
+        "--resume",
+        "runs/digits",
+        "--set",
+        "train.epochs=2",
+    ];
+    let said = anygrad(folder.path(), &more);
+    assert_eq!(said.code, 2, "{}", said.stderr);
+    assert!(said.stderr.contains("no `period`"), "{}", said.stderr);
+}

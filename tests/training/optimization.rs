@@ -301,11 +301,7 @@ fn one_output_tells_two_classes_apart() {
     let (outcome, losses) = trained(&config, &dataset, Trust::Trusted);
     assert!(losses[losses.len() - 1] < losses[0] / 2.0, "{losses:?}");
     let figure = outcome.test.unwrap().metric;
-    assert_eq!(
-        figure,
-        Metric::Accuracy(1.0),
-        "every picture is told apart"
-    );
+    assert_eq!(figure, Metric::Accuracy(1.0), "every picture is told apart");
     let three = Network::new(&config, [9, 7, 3], 3).unwrap_err();
     assert!(three.to_string().contains("3 classes"), "{three}");
 }

@@ -92,6 +92,21 @@ fn configuration(options: &Options, run: &Path, begun: &Begun) -> Result<Config>
             ),
         ));
     }
+    if let (Some(what), true) = (
+        config.follows_length(),
+        config.train.length != before.train.length,
+    ) {
+        return Err(Error::usage(
+            format!(
+                "{}: {what} spans the whole training, so with another length it would have been another training from its first step",
+                run.display()
+            ),
+            format!(
+                "begin a new one from its weights, with --init {}",
+                run.join("weights.safetensors").display()
+            ),
+        ));
+    }
     Ok(config)
 }
 
