@@ -136,7 +136,7 @@ fn interpreted(config: &Config, dataset: &Dataset, steps: usize) -> (Vec<f64>, V
         dtype: DType::U8,
         classes: dataset.targets.outputs(),
         regression: false,
-        weighted: false,
+        weighted: dataset.weights.is_some(),
         window_bytes: None,
         normalization: Normalization {
             divide_by: 255.0,
@@ -177,18 +177,25 @@ fn interpreted(config: &Config, dataset: &Dataset, steps: usize) -> (Vec<f64>, V
             .map(|&label| f64::from(label))
             .collect(),
     );
+    if let Some(weights) = &dataset.weights {
+        set(
+            buffers::WEIGHTS,
+            weights.iter().map(|&w| f64::from(w)).collect(),
+        );
+    }
     set(buffers::ONES, vec![1.0; config.train.rows()]);
     set(
         buffers::GROUPS,
         network.groups().into_iter().map(f64::from).collect(),
     );
     let classes = dataset.targets.outputs();
-    set(
-        buffers::IDENTITY,
-        (0..classes * classes)
+    let class_rows = match network.outputs() {
+        1 => vec![0.0, 1.0],
+        _ => (0..classes * classes)
             .map(|i| f64::from(i % (classes + 1) == 0))
             .collect(),
-    );
+    };
+    set(buffers::IDENTITY, class_rows);
     let schedule = schedule::initial(config).map(f64::from);
     set(buffers::SCHEDULE, schedule.to_vec());
     let metrics = persistent(&graph, &pass.metrics()).unwrap();

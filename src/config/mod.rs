@@ -308,8 +308,13 @@ pub struct Train {
 }
 
 impl Loss {
-    /// Whether it compares numbers; a class then stands for its one-hot row.
+    /// Whether it is a loss of numbers, as a regression predicts them.
     pub fn is_of_numbers(&self) -> bool {
+        matches!(self, Self::Mse | Self::Mae | Self::Huber { .. })
+    }
+
+    /// Whether it compares what the network says with a row of numbers; a class then stands for one.
+    pub fn compares_rows(&self) -> bool {
         !matches!(self, Self::CrossEntropy { .. })
     }
 }

@@ -220,8 +220,8 @@ fn judge<'scope>(
     demand.check(&gpu, |_| Fitting::default())?;
     let mut session = Session::new(gpu, resident::measure(model));
     session.write_parameters(&slab)?;
-    if config.train.loss.is_of_numbers() && !data.regression {
-        session.write_identity(data.classes)?;
+    if config.train.loss.compares_rows() && !data.regression {
+        session.write_class_rows(data.classes, network.outputs())?;
     }
     resident::upload(&session.gpu, &mut session.memory, dataset, model, &data)?;
     let batch = config.train.batch;

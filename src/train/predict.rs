@@ -223,6 +223,9 @@ impl Forward {
         demand.check(&gpu, |_| Fitting::default())?;
         let mut session = Session::new(gpu, resident::measure(model));
         session.write_parameters(&slab)?;
+        if config.train.loss.compares_rows() && !data.regression {
+            session.write_class_rows(data.classes, network.outputs())?;
+        }
         let Session {
             gpu,
             memory,

@@ -60,11 +60,14 @@ impl Session {
             .write(&self.gpu, buffers::PARAMETERS, slab.len() * 4, words)
     }
 
-    /// The rows of the identity matrix: the targets of a squared error against classes.
-    pub(super) fn write_identity(&mut self, classes: usize) -> Result<()> {
-        let mut rows = vec![0; classes * classes];
-        for class in 0..classes {
-            rows[class * classes + class] = 1f32.to_bits();
+    /// Writes what a network shall say for each class: the rows of the identity matrix, or 0 and 1 where it has one output.
+    pub(super) fn write_class_rows(&mut self, classes: usize, outputs: usize) -> Result<()> {
+        let mut rows = vec![0; classes * outputs];
+        for (class, row) in rows.chunks_mut(outputs).enumerate() {
+            match row {
+                [one] => *one = u32::from(class == 1) * 1f32.to_bits(),
+                _ => row[class] = 1f32.to_bits(),
+            }
         }
         let bytes = (rows.len() * 4).next_multiple_of(16);
         self.memory

@@ -607,8 +607,8 @@ fn write_constants(
         state::SCHEDULE * 4,
         &schedule,
     )?;
-    if config.train.loss.is_of_numbers() && !data.regression {
-        session.write_identity(data.classes)?;
+    if config.train.loss.compares_rows() && !data.regression {
+        session.write_class_rows(data.classes, network.outputs())?;
     }
     Ok(())
 }
