@@ -2,9 +2,9 @@
 
 use super::Request;
 use super::limits::binding_limit;
+use super::plans::{Passes, Plans, fitted};
 use super::resident::{self, Reading};
 use super::step::{self, Resident};
-use super::trainer::{Passes, Plans, fitted};
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::gpu::{AdapterInfo, Gpu};

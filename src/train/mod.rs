@@ -13,6 +13,7 @@ mod lr_find;
 mod mistakes;
 mod monitor;
 mod overfit;
+mod plans;
 mod plateau;
 mod predict;
 mod profile;

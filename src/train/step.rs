@@ -19,7 +19,10 @@ use crate::ops::{
     stream_rows::StreamRows, weigh::Weigh,
 };
 
+mod resident;
 mod update;
+
+pub use resident::{Resident, Window};
 
 /// Names of the buffers that outlive a step.
 pub mod buffers {
@@ -53,56 +56,6 @@ pub mod buffers {
 
 /// Steps whose metrics the ring on the adapter holds: the most that one submission may run.
 pub const RING: usize = 256;
-
-/// What a graph must know of the data set on the adapter.
-#[derive(Clone, Debug)]
-pub struct Resident {
-    /// Samples in all parts.
-    pub samples: usize,
-    /// Height, width, channels.
-    pub sample_shape: [usize; 3],
-    /// Bytes or floats.
-    pub dtype: DType,
-    /// The number of classes, or of the numbers that a regression predicts.
-    pub classes: usize,
-    /// Whether numbers are predicted, not classes.
-    pub regression: bool,
-    /// Whether samples count differently.
-    pub weighted: bool,
-    /// Where samples are streamed, how many bytes of them are on the adapter at a time.
-    pub window_bytes: Option<usize>,
-    /// From raw values to what the network sees.
-    pub normalization: Normalization,
-}
-
-/// A window onto samples that are not all on the adapter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
-    /// Batches that it holds; no submission has more steps.
-    pub slots: usize,
-    /// Rows from batch to batch: a multiple of 4, so that a slot begins at a whole word.
-    pub stride: usize,
-    /// Rows of the whole window.
-    pub rows: usize,
-}
-
-impl Resident {
-    /// The window onto the samples for passes with so many rows from step to step, if they are streamed. Every pass has the same
-    /// memory, as large as whole updates of the training need.
-    pub fn window(&self, train: &config::Train, rows: usize) -> Option<Window> {
-        let bytes = self.window_bytes?;
-        let sample: usize = self.sample_shape.iter().product();
-        let update = (train.parts() * train.rows()).next_multiple_of(4);
-        let slot = self.dtype.storage_bytes(sample.saturating_mul(update));
-        let all = (bytes / slot.max(1)).clamp(1, RING) * update;
-        let stride = rows.next_multiple_of(4);
-        Some(Window {
-            slots: (all / stride).clamp(1, RING),
-            stride,
-            rows: all,
-        })
-    }
-}
 
 /// The buffers of one pass over a part of the data: where it is, and what it measured.
 #[derive(Clone, Debug)]
