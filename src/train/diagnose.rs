@@ -5,6 +5,7 @@
 //! were computed.
 
 use super::session::Session;
+use super::step::Pass;
 use crate::error::Result;
 use crate::gpu::Executor;
 use crate::graph::{DType, Graph, Node, Value};
@@ -19,6 +20,7 @@ pub(super) struct Replay<'a> {
     pub(super) executor: &'a mut Executor,
     /// The same step.
     pub(super) graph: &'a Graph,
+    pub(super) pass: &'a Pass,
     /// Steps of one submission.
     pub(super) pace: u64,
 }
@@ -30,13 +32,15 @@ impl Replay<'_> {
     /// # Errors
     /// If the device fails.
     pub(super) fn find(&mut self, done: u64, first: u64, last: u64) -> Result<Option<String>> {
-        let mut left = first.saturating_sub(done);
-        while left > 0 {
-            let steps = left.min(self.pace);
+        let metrics = self.pass.metrics();
+        let mut next = done;
+        while next < first {
+            let steps = (first - next).min(self.pace);
             let count = usize::try_from(steps).unwrap_or(1);
+            self.session.feed(&metrics, next, steps)?;
             let Session { gpu, memory, .. } = &*self.session;
             self.executor.submit(gpu, memory, count, None)?;
-            left -= steps;
+            next += steps;
         }
         let nodes = self.graph.nodes().iter();
         let values: Vec<Value> = nodes.flat_map(|node| node.outputs.clone()).collect();
@@ -52,6 +56,7 @@ impl Replay<'_> {
             return Ok(None);
         };
         for number in first.max(done)..=last {
+            self.session.feed(&metrics, number, 1)?;
             step.submit(&self.session.gpu, &self.session.memory, 1, None)?;
             // A layer's nodes before those of the loss are its forward pass, those behind them its gradient.
             let mut backward = false;
@@ -98,7 +103,11 @@ impl Replay<'_> {
                 let samples = shape.dims().first().copied().unwrap_or(1);
                 let row = place / (shape.elements() / samples).max(1);
                 let sample = match node.inputs.get(1) {
-                    Some(&indices) if self.graph.tensor(indices).dtype == DType::U32 => {
+                    // Where samples are streamed, these are places in their window.
+                    Some(&indices)
+                        if self.session.feeders.is_empty()
+                            && self.graph.tensor(indices).dtype == DType::U32 =>
+                    {
                         step.read(&self.session.gpu, indices)?.get(row).copied()
                     }
                     _ => None,

@@ -74,6 +74,15 @@ impl Session {
             .write(&self.gpu, buffers::IDENTITY, bytes, &rows)
     }
 
+    /// Lays the samples of the next steps of the pass with these metrics where they will be read, where samples are streamed.
+    pub(super) fn feed(&self, metrics: &str, first_step: u64, steps: u64) -> Result<()> {
+        let feeder = self.feeders.iter().find(|feeder| feeder.is_of(metrics));
+        match feeder {
+            Some(feeder) => feeder.feed(&self.gpu, &self.memory, first_step, steps),
+            None => Ok(()),
+        }
+    }
+
     /// Sets the learning rate that a schedule multiplies, from the next step to be submitted on.
     #[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
     pub(super) fn set_learning_rate(&self, learning_rate: f64) {
@@ -329,10 +338,7 @@ impl Piece {
     ) -> Result<Self> {
         let count = usize::try_from(steps).expect("at most a ring of steps");
         let (gpu, memory) = (&session.gpu, &session.memory);
-        let feeder = session.feeders.iter().find(|feeder| feeder.is_of(metrics));
-        if let Some(feeder) = feeder {
-            feeder.feed(gpu, memory, first_step, steps)?;
-        }
+        session.feed(metrics, first_step, steps)?;
         let (readback, laps) = match stopwatch {
             None => (executor.submit(gpu, memory, count, Some(metrics))?, None),
             Some(stopwatch) => {

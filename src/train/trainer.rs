@@ -268,7 +268,8 @@ fn train_in<'scope>(
                 write_constants(&mut session, &network, config, &data)?;
             }
             let graph = step::training(&network, config, &data, &passes.training);
-            return Err(explained(trouble, &mut session, &network, &graph));
+            let pass = &passes.training;
+            return Err(explained(trouble, &mut session, &network, &graph, pass));
         }
     };
     let bytes_read = session.gpu.counters.bytes_read() - bytes_before;
@@ -367,7 +368,13 @@ fn wants_best(config: &Config) -> bool {
 }
 
 /// The error of a training that came to something that is not a number, with the place where it came up, if that can be found.
-fn explained(trouble: Trouble, session: &mut Session, network: &Network, graph: &Graph) -> Error {
+fn explained(
+    trouble: Trouble,
+    session: &mut Session,
+    network: &Network,
+    graph: &Graph,
+    pass: &Pass,
+) -> Error {
     let Trouble {
         error,
         steps,
@@ -383,6 +390,7 @@ fn explained(trouble: Trouble, session: &mut Session, network: &Network, graph: 
         network,
         executor: &mut executor,
         graph,
+        pass,
         pace,
     };
     match replay.find(done.unwrap_or(0), first, last) {
