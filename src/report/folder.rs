@@ -197,12 +197,8 @@ impl RunFolder {
     /// # Errors
     /// Whatever the system refuses.
     pub fn environment(&self, start: &Start, command: &[String]) -> Result<()> {
-        let environment = Environment::new(start, command);
-        atomic::write(
-            &*self.disk,
-            &self.path.join(ENVIRONMENT),
-            &json(&environment),
-        )
+        let bytes = json(&Environment::new(start, command));
+        atomic::write(&*self.disk, &self.path.join(ENVIRONMENT), &bytes)
     }
 
     /// Writes the trained network, and last the summary that marks the run as finished.
