@@ -388,7 +388,7 @@ fn backward_x_vec4(@builtin(global_invocation_id) global_id: vec3<u32>) {
     }
 }
 
-// A subgroup per tile (lib/subgroup.wgsl). C and O multiples of UNIT, one group.
+// A subgroup per tile (lib/subgroup.wgsl). C a multiple of 4, O of UNIT, one group.
 @group(0) @binding(0) var<storage, read> dy_loads: array<Load>;
 
 @compute @workgroup_size(WORKGROUP)
@@ -400,7 +400,7 @@ fn backward_x_subgroup(@builtin(global_invocation_id) global_id: vec3<u32>) {
     if (tile >= across * ((X_PIXELS + ROWS - 1u) / ROWS)) {
         return;
     }
-    let column = tile % across * (COLUMN_LOADS * LANES) + lane;
+    let column4 = tile % across * (COLUMNS4 * LANES) + lane;
     let row = tile / across * ROWS;
     var places: array<vec3<u32>, LOADS>;
     for (var i = 0u; i < LOADS; i++) {
@@ -424,18 +424,14 @@ fn backward_x_subgroup(@builtin(global_invocation_id) global_id: vec3<u32>) {
                 }
                 // wv[h][j]: four channels c as columns of a matrix, each over four channels o.
                 var wv: array<array<mat4x4<f32>, COLUMNS4>, LOAD4>;
-                for (var j = 0u; j < COLUMN_LOADS; j++) {
-                    let c = min(column + j * LANES, C_UNITS - 1u) * UNIT;
-                    var loads: array<array<vec4<f32>, LOAD4>, UNIT>;
-                    for (var q = 0u; q < UNIT; q++) {
+                for (var j = 0u; j < COLUMNS4; j++) {
+                    let c = min(column4 + j * LANES, C4 - 1u) * 4u;
+                    var loads: array<array<vec4<f32>, LOAD4>, 4>;
+                    for (var q = 0u; q < 4u; q++) {
                         loads[q] = floats(weight_loads[((kh * KW + kw) * C + c + q) * O_UNITS + o]);
                     }
                     for (var h = 0u; h < LOAD4; h++) {
-                        for (var g = 0u; g < LOAD4; g++) {
-                            let four = 4u * g;
-                            wv[h][j * LOAD4 + g] =
-                                mat4x4<f32>(loads[four][h], loads[four + 1u][h], loads[four + 2u][h], loads[four + 3u][h]);
-                        }
+                        wv[h][j] = mat4x4<f32>(loads[0][h], loads[1][h], loads[2][h], loads[3][h]);
                     }
                 }
                 for (var r = 0u; r < ROWS; r++) {
@@ -450,11 +446,11 @@ fn backward_x_subgroup(@builtin(global_invocation_id) global_id: vec3<u32>) {
         }
     }
     for (var j = 0u; j < COLUMNS4; j++) {
-        let column4 = column_of(column, j);
-        let of_column = columns(min(column4, C4 - 1u));
+        let column = column4 + j * LANES;
+        let of_column = columns(min(column, C4 - 1u));
         for (var r = 0u; r < ROWS; r++) {
-            if (row + r < X_PIXELS && column4 < C4) {
-                let at = (row + r) * C4 + column4;
+            if (row + r < X_PIXELS && column < C4) {
+                let at = (row + r) * C4 + column;
                 dx4[at] = epilogue(acc[r][j], at, of_column);
             }
         }

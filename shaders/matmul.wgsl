@@ -367,8 +367,8 @@ fn forward_subgroup(@builtin(global_invocation_id) global_id: vec3<u32>) {
     if (tile >= across * down * SPLITS) {
         return;
     }
-    // The lane's first load of columns; the others follow at a distance of LANES.
-    let column = tile % across * (COLUMN_LOADS * LANES) + lane;
+    // The lane's first load of columns, or its first four columns where b is loaded along k; the others follow at a distance of LANES.
+    let column = tile % across * (select(COLUMN_LOADS, COLUMNS4, TRANSPOSE_B) * LANES) + lane;
     let row = tile / across % down * ROWS;
     let split = tile / (across * down);
 
@@ -388,23 +388,24 @@ fn forward_subgroup(@builtin(global_invocation_id) global_id: vec3<u32>) {
         }
         // bv[h][j]: four units of k as columns of a matrix, each four columns of b.
         var bv: array<array<mat4x4<f32>, COLUMNS4>, LOAD4>;
-        for (var j = 0u; j < COLUMN_LOADS; j++) {
-            var loads: array<array<vec4<f32>, LOAD4>, UNIT>;
-            for (var q = 0u; q < UNIT; q++) {
-                if (TRANSPOSE_B) {
-                    loads[q] = floats(b_loads[min((column + j * LANES) * UNIT + q, N - 1u) * K_UNITS + k / UNIT]);
-                } else {
-                    loads[q] = floats(b_loads[min(k + q, K - 1u) * N_UNITS + min(column + j * LANES, N_UNITS - 1u)]);
+        if (TRANSPOSE_B) {
+            for (var j = 0u; j < COLUMNS4; j++) {
+                var loads: array<array<vec4<f32>, LOAD4>, 4>;
+                for (var q = 0u; q < 4u; q++) {
+                    loads[q] = floats(b_loads[min((column + j * LANES) * 4u + q, N - 1u) * K_UNITS + k / UNIT]);
+                }
+                for (var h = 0u; h < LOAD4; h++) {
+                    bv[h][j] = transpose(mat4x4<f32>(loads[0][h], loads[1][h], loads[2][h], loads[3][h]));
                 }
             }
-            for (var h = 0u; h < LOAD4; h++) {
-                for (var g = 0u; g < LOAD4; g++) {
-                    if (TRANSPOSE_B) {
-                        let four = 4u * g;
-                        bv[h][j * LOAD4 + g] = transpose(
-                            mat4x4<f32>(loads[four][h], loads[four + 1u][h], loads[four + 2u][h], loads[four + 3u][h]),
-                        );
-                    } else {
+        } else {
+            for (var j = 0u; j < COLUMN_LOADS; j++) {
+                var loads: array<array<vec4<f32>, LOAD4>, UNIT>;
+                for (var q = 0u; q < UNIT; q++) {
+                    loads[q] = floats(b_loads[min(k + q, K - 1u) * N_UNITS + min(column + j * LANES, N_UNITS - 1u)]);
+                }
+                for (var h = 0u; h < LOAD4; h++) {
+                    for (var g = 0u; g < LOAD4; g++) {
                         let four = 4u * h;
                         bv[h][j * LOAD4 + g] =
                             mat4x4<f32>(loads[four][g], loads[four + 1u][g], loads[four + 2u][g], loads[four + 3u][g]);
@@ -434,7 +435,7 @@ fn forward_subgroup(@builtin(global_invocation_id) global_id: vec3<u32>) {
         }
     }
     for (var j = 0u; j < COLUMNS4; j++) {
-        let column4 = column_of(column, j);
+        let column4 = select(column_of(column, j), column + j * LANES, TRANSPOSE_B);
         let of_column = columns(min(column4, N4 - 1u));
         for (var r = 0u; r < ROWS; r++) {
             if (row + r < M && column4 < N4) {

@@ -15,6 +15,7 @@
 //! |---|---|---|
 //! | [`error`] | one error type; its class decides the exit code | whatever a user can cause is an error, never a panic |
 //! | [`rng`] | random numbers from counters, on the CPU and on the GPU | a number follows from seed, purpose and place: no state |
+//! | [`metrics`] | probabilities and labels → accuracy, F1, AUC, calibration | pure functions in f64, equal to scikit-learn's |
 //! | [`config`] | TOML text → a checked configuration | behind it nothing is optional, and all mistakes are told at once |
 //! | [`data`] | files → samples, labels, normalisation | nothing that is read is trusted |
 //! | [`graph`] | shapes, tensors, nodes; gradients as a graph → graph step | it does not know what a buffer or an adapter is |
@@ -41,6 +42,7 @@ pub mod data;
 pub mod error;
 pub mod gpu;
 pub mod graph;
+pub mod metrics;
 pub mod nn;
 pub mod ops;
 pub mod plan;

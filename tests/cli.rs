@@ -10,13 +10,28 @@ use crate::common;
 
 mod bench;
 mod failures;
+mod mistakes;
+mod python;
 mod readme;
 mod resume;
 mod runs;
 mod sources;
 
-const VERBS: [&str; 9] = [
-    "train", "eval", "predict", "inspect", "data", "lr-find", "devices", "verify", "bench",
+const VERBS: [&str; 14] = [
+    "train",
+    "eval",
+    "predict",
+    "compare",
+    "init",
+    "inspect",
+    "data",
+    "lr-find",
+    "devices",
+    "verify",
+    "bench",
+    "schema",
+    "completions",
+    "man",
 ];
 
 /// What the program says in an empty folder.
@@ -78,7 +93,7 @@ fn the_help_of_every_verb_fits_a_screen_and_has_examples() {
         let said = in_empty(&args);
         assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{verb:?}");
         let lines = said.stdout.lines().count();
-        assert!(lines <= 45, "{verb:?} has {lines} lines");
+        assert!(lines <= 50, "{verb:?} has {lines} lines");
         for line in said.stdout.lines() {
             assert!(line.chars().count() <= 100, "{verb:?}: {line}");
         }
@@ -355,4 +370,28 @@ fn a_full_disk_behind_standard_output_exits_with_5() {
     let said = said(&output);
     assert_eq!(said.code, 5);
     assert!(said.stderr.contains("standard output"), "{}", said.stderr);
+}
+
+#[test]
+fn editors_shells_and_readers_of_manuals_get_theirs() {
+    let schema: serde_json::Value = serde_json::from_str(&in_empty(&["schema"]).stdout).unwrap();
+    assert_eq!(
+        schema["properties"]["train"]["properties"]["batch"]["default"],
+        32
+    );
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let said = in_empty(&["completions", shell]);
+        assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{shell}");
+        for verb in VERBS {
+            assert!(said.stdout.contains(verb), "{verb} in {shell}");
+        }
+    }
+    let page = in_empty(&["man"]).stdout;
+    assert!(
+        page.contains(".TH anygrad 1") && page.contains("train"),
+        "{page}"
+    );
+    let page = in_empty(&["man", "train"]).stdout;
+    assert!(page.contains("seed"), "{page}");
+    assert_eq!(in_empty(&["man", "trian"]).code, 2);
 }

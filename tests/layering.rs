@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 const ROOMS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("rng", &[]),
+    ("metrics", &[]),
     ("config", &["error"]),
     ("data", &["error", "rng"]),
     ("graph", &["error"]),
@@ -19,10 +20,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "train",
         &[
-            "config", "data", "nn", "plan", "gpu", "graph", "ops", "rng", "error",
+            "config", "data", "nn", "plan", "gpu", "graph", "ops", "rng", "error", "metrics",
         ],
     ),
-    ("report", &["error", "train", "config", "gpu"]),
+    ("report", &["error", "train", "config", "gpu", "metrics"]),
     (
         "check",
         &[
@@ -47,6 +48,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "error",
             "rng",
+            "metrics",
             "config",
             "data",
             "graph",

@@ -136,7 +136,7 @@ fn interpreted(config: &Config, dataset: &Dataset, steps: usize) -> (Vec<f64>, V
         dtype: DType::U8,
         classes: dataset.targets.outputs(),
         regression: false,
-        weighted: false,
+        weighted: dataset.weights.is_some(),
         window_bytes: None,
         normalization: Normalization {
             divide_by: 255.0,
@@ -177,18 +177,25 @@ fn interpreted(config: &Config, dataset: &Dataset, steps: usize) -> (Vec<f64>, V
             .map(|&label| f64::from(label))
             .collect(),
     );
+    if let Some(weights) = &dataset.weights {
+        set(
+            buffers::WEIGHTS,
+            weights.iter().map(|&w| f64::from(w)).collect(),
+        );
+    }
     set(buffers::ONES, vec![1.0; config.train.rows()]);
     set(
         buffers::GROUPS,
         network.groups().into_iter().map(f64::from).collect(),
     );
     let classes = dataset.targets.outputs();
-    set(
-        buffers::IDENTITY,
-        (0..classes * classes)
+    let class_rows = match network.outputs() {
+        1 => vec![0.0, 1.0],
+        _ => (0..classes * classes)
             .map(|i| f64::from(i % (classes + 1) == 0))
             .collect(),
-    );
+    };
+    set(buffers::IDENTITY, class_rows);
     let schedule = schedule::initial(config).map(f64::from);
     set(buffers::SCHEDULE, schedule.to_vec());
     let metrics = persistent(&graph, &pass.metrics()).unwrap();
@@ -600,6 +607,38 @@ fn data_without_training_samples_is_refused() {
     assert!(error.to_string().contains("no training samples"), "{error}");
 }
 
+/// Whether a kernel, as its shader declares it, binds no buffer both to read and to write: wgpu refuses that.
+fn assert_bindings_agree(kernel: &anygrad::plan::Kernel) {
+    let stages = kernel.fusion.stages();
+    let text = anygrad::ops::text(
+        kernel.shader,
+        &kernel.constants,
+        stages,
+        kernel.bindings.len(),
+    );
+    let module = anygrad::wgsl::parse(&text)
+        .unwrap()
+        .only(kernel.entry)
+        .unwrap()
+        .naga;
+    let mut accesses = std::collections::BTreeMap::new();
+    for (_, variable) in module.global_variables.iter() {
+        let (Some(binding), naga::AddressSpace::Storage { access }) =
+            (&variable.binding, variable.space)
+        else {
+            continue;
+        };
+        let (region, _) = kernel.bindings[binding.binding as usize];
+        let writes = access.contains(naga::StorageAccess::STORE);
+        let before = accesses.insert(region.buffer, writes);
+        assert!(
+            before.is_none_or(|before| before == writes),
+            "{}",
+            kernel.label
+        );
+    }
+}
+
 #[test]
 fn planned_memory_is_within_a_tenth_of_the_lower_bound_for_every_shipped_net_and_kind_of_adapter() {
     for (name, text) in config::SHIPPED {
@@ -629,6 +668,7 @@ fn planned_memory_is_within_a_tenth_of_the_lower_bound_for_every_shipped_net_and
         for plan in fused.iter().chain([&Plan::new(&graph, &[])]) {
             let ratio = plan.peak_bytes() as f64 / plan.lower_bound_bytes as f64;
             assert!((1.0..=1.1).contains(&ratio), "{name}: {ratio}");
+            plan.kernels.iter().for_each(assert_bindings_agree);
         }
     }
 }

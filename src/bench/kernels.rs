@@ -39,7 +39,7 @@ pub fn op_names() -> Vec<&'static str> {
 /// Checks and times the kernels of an op; `all_ways` also those that trainings on this adapter do not take.
 ///
 /// # Errors
-/// If the device fails, or there is no op of that name.
+/// If the device fails.
 ///
 /// # Panics
 /// If there is no op of that name.

@@ -18,10 +18,11 @@ use crate::train::{Control, Inspection, Request, Tune, inspect};
 Examples:
   anygrad inspect digits
   anygrad inspect mnist-cnn --data mnist/ --plan
-  anygrad inspect my.toml --set train.batch=256")]
+  anygrad inspect my.toml --set train.batch=256
+  anygrad inspect runs/digits")]
 pub(super) struct Options {
-    /// The network: a TOML file, or digits, mnist-mlp, mnist-cnn, which come along
-    #[arg(value_name = "CONFIG.toml")]
+    /// The network: a TOML file, a run, or digits, mnist-mlp, mnist-cnn, which come along
+    #[arg(value_name = "CONFIG.toml|RUN")]
     config: Option<PathBuf>,
     /// Where the data is, if not where the configuration says
     #[arg(long, value_name = "PATH")]
@@ -37,9 +38,18 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
+    // A run is inspected by its configuration.
+    let config = options.config.as_ref().map(|path| {
+        let of_run = path.join("config.toml");
+        if of_run.is_file() {
+            of_run
+        } else {
+            path.clone()
+        }
+    });
     let request = Request {
         control: Control::default(),
-        config: train::network(options.config.as_deref(), &options.sets)?,
+        config: train::network(config.as_deref(), &options.sets)?,
         data: options.data.clone(),
         fold: None,
         init: None,

@@ -15,15 +15,19 @@ use output::{ColorMode, Out};
 
 mod bench;
 mod bugs;
+mod compare;
+mod completions;
 mod data;
 mod devices;
 mod diagnostics;
 mod eval;
 mod format;
+mod init;
 mod inspect;
 mod lr_find;
 mod output;
 mod predict;
+mod schema;
 mod signals;
 mod train;
 mod verify;
@@ -119,12 +123,17 @@ enum Verb {
     Train(train::Options),
     Eval(eval::Options),
     Predict(predict::Options),
+    Compare(compare::Options),
+    Init(init::Options),
     Inspect(inspect::Options),
     Data(data::Options),
     LrFind(lr_find::Options),
     Devices(devices::Options),
     Verify(verify::Options),
     Bench(bench::Options),
+    Schema(schema::Options),
+    Completions(completions::Completions),
+    Man(completions::Manual),
 }
 
 /// Does what the command line says. Gives the exit code.
@@ -153,13 +162,26 @@ fn work(verb: &Verb, out: &Out) -> Result<()> {
         Verb::Train(options) => train::run(options, out),
         Verb::Eval(options) => eval::run(options, out),
         Verb::Predict(options) => predict::run(options, out),
+        Verb::Compare(options) => compare::run(options, out),
+        Verb::Init(options) => init::run(options, out),
         Verb::Inspect(options) => inspect::run(options, out),
         Verb::Data(options) => data::run(options, out),
         Verb::LrFind(options) => lr_find::run(options, out),
         Verb::Devices(options) => devices::run(options, out),
         Verb::Verify(options) => verify::run(options, out),
         Verb::Bench(options) => bench::run(options, out),
+        Verb::Schema(options) => schema::run(options, out),
+        Verb::Completions(options) => completions::completions(options, out),
+        Verb::Man(options) => completions::manual(options, out),
     }
+}
+
+/// The command line, as far as it is text.
+fn command_line() -> Vec<String> {
+    let words = std::env::args_os();
+    words
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect()
 }
 
 fn parse(args: &[OsString], color: ColorMode) -> Result<Cli, clap::Error> {

@@ -118,6 +118,14 @@ impl Out {
         self.to_stdout(|stream| writeln!(stream, "{text}"))
     }
 
+    /// A text as it is, for other programs; with `--json` the object that holds it.
+    pub(super) fn document(&self, text: &str, object: &impl serde::Serialize) -> Result<()> {
+        if self.json {
+            return self.object(object);
+        }
+        self.line(text.trim_end())
+    }
+
     /// A line of talk.
     pub(super) fn talk(&self, text: impl Display) {
         if !self.quiet && !self.json {

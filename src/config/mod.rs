@@ -27,7 +27,9 @@ mod param;
 mod reader;
 mod report;
 mod schedule;
+mod schema;
 mod sections;
+mod shipped;
 mod source;
 mod suggest;
 #[cfg(test)]
@@ -36,24 +38,14 @@ mod tree;
 mod value;
 mod write;
 
+pub use schema::schema;
+pub use shipped::{SHIPPED, STARTERS};
+
 /// The largest configuration that is read, in bytes.
 pub const MAX_BYTES: usize = 1 << 20;
 
 /// The most layers a network may have.
 pub const MAX_LAYERS: usize = 4096;
-
-/// The networks that come with the program: file name and text.
-pub static SHIPPED: [(&str, &str); 3] = [
-    ("digits.toml", include_str!("../../assets/nets/digits.toml")),
-    (
-        "mnist-mlp.toml",
-        include_str!("../../assets/nets/mnist-mlp.toml"),
-    ),
-    (
-        "mnist-cnn.toml",
-        include_str!("../../assets/nets/mnist-cnn.toml"),
-    ),
-];
 
 /// A checked configuration in which every default is filled in.
 ///
@@ -132,8 +124,13 @@ pub struct Train {
 }
 
 impl Loss {
-    /// Whether it compares numbers; a class then stands for its one-hot row.
+    /// Whether it is a loss of numbers, as a regression predicts them.
     pub fn is_of_numbers(&self) -> bool {
+        matches!(self, Self::Mse | Self::Mae | Self::Huber { .. })
+    }
+
+    /// Whether it compares what the network says with a row of numbers; a class then stands for one.
+    pub fn compares_rows(&self) -> bool {
         !matches!(self, Self::CrossEntropy { .. })
     }
 }

@@ -81,6 +81,33 @@ impl Table {
     }
 }
 
+/// What to do about the mistakes that people make in TOML itself, by what its reader says of them.
+const HELP: &[(&str, &str)] = &[
+    (
+        "string values must be quoted",
+        "put text in double quotes: \"like this\"",
+    ),
+    (
+        "invalid basic string",
+        "end the text with a double quote, in the same line",
+    ),
+    (
+        "invalid literal string",
+        "end the text with a single quote, in the same line",
+    ),
+    ("unclosed table", "close the bracket: [name]"),
+    ("unclosed array", "close the bracket: [1, 2]"),
+    (
+        "key with no value",
+        "write `key = value`, with an equals sign",
+    ),
+    ("invalid boolean", "write true or false, in small letters"),
+    (
+        "unexpected key or value",
+        "one `key = value` a line; decimals have a point: 0.1",
+    ),
+];
+
 /// The tree of the file, or `None` with the mistake in the report. A key that is there twice is reported, and the rest read on.
 pub(super) fn parse(text: &str, report: &mut Report<'_>) -> Option<Table> {
     let (table, errors) = DeTable::parse_recoverable(text);
@@ -90,11 +117,8 @@ pub(super) fn parse(text: &str, report: &mut Report<'_>) -> Option<Table> {
             Some((message, expected)) => (message, format!("expected {expected}")),
             None => (error.message(), "here".to_owned()),
         };
-        let help = if message.contains("string values must be quoted") {
-            "put text in double quotes: \"like this\""
-        } else {
-            ""
-        };
+        let found = HELP.iter().find(|(begin, _)| message.contains(begin));
+        let help = found.map_or("", |(_, help)| help);
         let place = file_place(error.span(), text);
         report.mistake(&place, format!("invalid TOML: {message}"), label, help);
         return None;

@@ -10,7 +10,7 @@ pub mod idx;
 pub mod image_file;
 pub mod image_folder;
 #[cfg(test)]
-mod mutate;
+pub(crate) mod mutate;
 mod noise;
 mod normalization;
 pub mod npy;

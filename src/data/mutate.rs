@@ -3,7 +3,7 @@
 use crate::rng::Sequence;
 
 /// One to four small damages.
-pub(super) fn mutate(bytes: &mut Vec<u8>, sequence: &mut Sequence) {
+pub(crate) fn mutate(bytes: &mut Vec<u8>, sequence: &mut Sequence) {
     for _ in 0..=sequence.below(4) {
         if bytes.is_empty() {
             return;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Border, Init, Layer, Network, params};
-use crate::config::{Activation, Config, Initializer, LayerKind, Pool2d, Task};
+use crate::config::{Activation, Config, Initializer, LayerKind, Loss, Pool2d, Task};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, MAX_ELEMENTS, OpRef, Shape, ShapeError, TensorType, Value, Window};
 use crate::ops::{
@@ -273,7 +273,9 @@ fn check_output(config: &Config, shape: &[usize], classes: usize) -> Result<()> 
         (Task::Regression, _) => format!("{classes} numbers to predict"),
     };
     let last = config.layers.last().expect("a configuration has layers");
-    if *shape == [classes] {
+    // One yes or no tells two classes apart.
+    let yes_or_no = config.train.loss == Loss::BinaryCrossEntropy && classes == 2;
+    if *shape == [classes] || yes_or_no && *shape == [1] {
         return Ok(());
     }
     let what = if shape.len() == 1 {

@@ -127,6 +127,13 @@ impl Network {
         self.parameters.iter().map(|p| p.shape.elements()).sum()
     }
 
+    /// Numbers that come out for one sample.
+    pub fn outputs(&self) -> usize {
+        self.layers
+            .last()
+            .map_or(0, |layer| layer.output.iter().product())
+    }
+
     /// The table of layers.
     pub fn summary(&self) -> Vec<LayerSummary> {
         self.layers

@@ -124,6 +124,7 @@ impl Extents {
             rows,
             columns,
             along_rows: false,
+            columns_along_k: false,
             wide: self.c.is_multiple_of(8) && self.o.is_multiple_of(8),
         }
     }
@@ -193,7 +194,12 @@ impl Extents {
     fn backward_x(&self, target: &Target) -> Vec<Lowering> {
         let pixels = self.n * self.h * self.w;
         let tiles = if self.all_vec4() {
-            Tile::candidates(target, self.product(pixels, self.c))
+            let product = Product {
+                columns_along_k: true,
+                wide: self.o.is_multiple_of(8),
+                ..self.product(pixels, self.c)
+            };
+            Tile::candidates(target, product)
         } else {
             vec![None]
         };

@@ -244,6 +244,7 @@ impl Op for Matmul {
                 rows: m,
                 columns: n,
                 along_rows: self.transpose_a,
+                columns_along_k: self.transpose_b,
                 wide: fits(8),
             };
             Tile::candidates(target, product)

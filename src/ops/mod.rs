@@ -49,6 +49,7 @@ pub mod stream_rows;
 mod subgroup;
 pub mod tanh;
 pub mod transpose;
+pub mod weigh;
 mod workgroup;
 
 use crate::graph::{Case, Constant, OpRef, Stage};
@@ -122,6 +123,7 @@ registry![
     stream_rows,
     tanh,
     transpose,
+    weigh,
 ];
 
 macro_rules! views {

@@ -14,9 +14,11 @@ pub(super) struct Tile {
 
 /// The largest tiles that are considered: rows, `vec4`s of columns, and whether loads are wide. Mesa unrolls loops of at most 32
 /// iterations, and needs a second to compile much larger tiles.
-const LARGEST: [(usize, usize, bool); 8] = [
+const LARGEST: [(usize, usize, bool); 10] = [
     (32, 2, true),
     (24, 2, true),
+    (32, 1, true),
+    (16, 1, true),
     (32, 1, false),
     (24, 1, false),
     (16, 1, false),
@@ -50,6 +52,8 @@ pub(super) struct Product {
     pub(super) columns: usize,
     /// Whether the left operand is loaded along its rows.
     pub(super) along_rows: bool,
+    /// Whether the right operand is loaded along k, and not along its columns.
+    pub(super) columns_along_k: bool,
     /// Whether every extent that is loaded along is a multiple of 8.
     pub(super) wide: bool,
 }
@@ -78,7 +82,9 @@ impl Tile {
                 wide,
             };
             let there = tiles.iter().any(|(_, other)| *other == tile);
-            if !there && (!wide || product.wide && target.wide_loads) {
+            // Eight columns are loaded at once where it is not k.
+            let loadable = product.wide && (columns4 > 1 || product.columns_along_k);
+            if !there && (!wide || loadable && target.wide_loads) {
                 let tiles_of_all = (count * tile.count(rows, columns)).next_multiple_of(CORES);
                 tiles.push((tiles_of_all as f64 * tile.cost(), tile));
             }
@@ -145,7 +151,8 @@ impl Tile {
     pub(super) fn trips_per_unit(self, along_rows: bool) -> usize {
         let load4 = self.load4();
         let gather = if along_rows { 4 } else { 0 };
-        let columns = self.columns4 / load4 * (1 + self.unit() + load4 * (1 + load4));
+        // Wide or not, and along k or not, from 6 to 7.5 for each vec4.
+        let columns = 8 * self.columns4;
         let rows = self.rows * (1 + load4 * (1 + gather + self.columns4));
         1 + self.loads() * (1 + load4) + columns + rows
     }

@@ -91,6 +91,25 @@ pub(super) fn assign(graph: &Graph, needed: &[bool], keep: &[Value]) -> (Memory,
     (memory, persistent_bytes + lower_bound)
 }
 
+/// How a dispatch binds an operand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bound {
+    Read,
+    Write,
+    /// Scratch is written by one kernel of a node and read by another; the shader alone says which.
+    Either,
+}
+
+impl Bound {
+    fn of(operand: &Operand) -> Self {
+        match operand {
+            Operand::Input(_) => Self::Read,
+            Operand::Output(_) | Operand::Update { .. } => Self::Write,
+            Operand::Scratch(_) => Self::Either,
+        }
+    }
+}
+
 /// All tensors that own planned storage, and all scratch buffers, in the order of the graph.
 #[derive(Default)]
 struct Lives {
@@ -149,7 +168,7 @@ impl Lives {
         want.last = want.last.max(last);
     }
 
-    /// What one dispatch reads and what it writes must not share a buffer.
+    /// What one dispatch reads and what it writes must not share a buffer; a scratch buffer shares it with nothing of its dispatch.
     fn set_apart(&mut self, graph: &Graph, needed: &[bool]) {
         for (at, node) in graph.nodes().iter().enumerate() {
             let Lowering::Kernels { dispatches, .. } = &node.lowering else {
@@ -159,25 +178,24 @@ impl Lives {
                 continue;
             }
             for dispatch in dispatches {
-                let (mut read, mut written) = (BTreeSet::new(), BTreeSet::new());
-                for operand in &dispatch.operands {
-                    let value = |value: Value| Owner::Value(graph.home(value).0);
-                    let (owner, writes) = match *operand {
-                        Operand::Input(i) => (value(node.inputs[i]), false),
-                        Operand::Output(i) => (value(node.outputs[i]), true),
-                        Operand::Update { input, .. } => (value(node.inputs[input]), true),
-                        Operand::Scratch(index) => (Owner::Scratch { node: at, index }, true),
-                    };
-                    if let Some(&place) = self.place.get(&owner) {
-                        let side = if writes { &mut written } else { &mut read };
-                        side.insert(place);
+                let owner = |operand: &Operand| match *operand {
+                    Operand::Input(i) | Operand::Update { input: i, .. } => {
+                        Owner::Value(graph.home(node.inputs[i]).0)
                     }
-                }
-                for &place in &read {
-                    self.wants[place].apart.extend(&written);
-                }
-                for &place in &written {
-                    self.wants[place].apart.extend(&read);
+                    Operand::Output(i) => Owner::Value(graph.home(node.outputs[i]).0),
+                    Operand::Scratch(index) => Owner::Scratch { node: at, index },
+                };
+                let placed = dispatch.operands.iter().filter_map(|operand| {
+                    let place = *self.place.get(&owner(operand))?;
+                    Some((place, Bound::of(operand)))
+                });
+                let placed: Vec<(usize, Bound)> = placed.collect();
+                for &(place, bound) in &placed {
+                    let others = placed.iter().filter(|&&(other, how)| {
+                        other != place && (how != bound || bound == Bound::Either)
+                    });
+                    let others = others.map(|&(other, _)| other);
+                    self.wants[place].apart.extend(others);
                 }
             }
         }

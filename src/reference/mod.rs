@@ -40,6 +40,7 @@ pub mod softmax;
 pub mod stream_rows;
 pub mod tanh;
 pub mod transpose;
+pub mod weigh;
 
 use crate::graph::Array;
 

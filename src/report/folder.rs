@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 
 use super::checkpoints::{self, Found};
 use super::disk::{self, Disk};
+use super::environment::Environment;
+use super::journal::Journal;
 use super::trace::Trace;
 use super::{
-    CONFIG, INIT, KERNELS, LAST_WEIGHTS, LOCK, METRICS, MODEL, SUMMARY, Summary, TRACE, WEIGHTS,
-    atomic,
+    CONFIG, Document, ENVIRONMENT, INIT, KERNELS, LAST_WEIGHTS, LOCK, METRICS, MODEL, SUMMARY,
+    Summary, TRACE, WEIGHTS, atomic,
 };
 use crate::config::{self, Config, Task};
 use crate::error::{Error, Result};
@@ -39,6 +41,7 @@ pub struct RunFolder {
     /// How many of the newest checkpoints stay.
     keep: usize,
     task: Task,
+    journal: Journal,
     last: Option<(Scores, Option<Scores>)>,
 }
 
@@ -87,6 +90,7 @@ impl RunFolder {
         let metrics = write_metrics(&*disk, &path, task, &[])?;
         atomic::write(&*disk, &path.join(CONFIG), config.to_toml().as_bytes())?;
         Ok(Self {
+            journal: Journal::new(&path),
             path,
             disk,
             _lock: lock,
@@ -118,6 +122,7 @@ impl RunFolder {
         let config = config::load(&path.join(CONFIG), &[])?;
         let metrics = OpenOptions::new().append(true).open(path.join(METRICS));
         let folder = Self {
+            journal: Journal::new(path),
             path: path.to_owned(),
             disk: disk::of_process(),
             _lock: lock,
@@ -151,6 +156,7 @@ impl RunFolder {
             _ => {}
         }
         self.metrics = write_metrics(&*self.disk, &self.path, self.task, epochs)?;
+        self.journal = Journal::new(&self.path);
         self.last = epochs.last().map(|epoch| (epoch.train, epoch.validation));
         if let Some(config) = config {
             self.keep = config.checkpoints.keep;
@@ -173,15 +179,30 @@ impl RunFolder {
         &self.path
     }
 
-    /// Adds a line to `metrics.csv`; it is with the system when this returns.
+    /// Adds a line to the metrics; it is with the system when this returns.
     ///
     /// # Errors
     /// Whatever the system refuses.
     pub fn epoch(&mut self, epoch: &Epoch) -> Result<()> {
         self.last = Some((epoch.train, epoch.validation));
+        let line = csv_line(epoch);
         self.metrics
-            .write_all(csv_line(epoch).as_bytes())
-            .map_err(|error| Error::io(&self.path.join(METRICS), "write", error))
+            .write_all(line.as_bytes())
+            .map_err(|error| Error::io(&self.path.join(METRICS), "write", error))?;
+        self.journal.follow(&line)
+    }
+
+    /// Writes down what the training depends on beside its configuration and data; `command` is the command line.
+    ///
+    /// # Errors
+    /// Whatever the system refuses.
+    pub fn environment(&self, start: &Start, command: &[String]) -> Result<()> {
+        let environment = Environment::new(start, command);
+        atomic::write(
+            &*self.disk,
+            &self.path.join(ENVIRONMENT),
+            &json(&environment),
+        )
     }
 
     /// Writes the trained network, and last the summary that marks the run as finished.
@@ -202,6 +223,7 @@ impl RunFolder {
         if let Some(profile) = &outcome.profile {
             write(TRACE, &json(&Trace::new(profile)))?;
         }
+        Document::of(&self.path, start, outcome)?.write(&write)?;
         let (train, validation) = self.last.unzip();
         let summary = Summary::new(start, outcome, train, validation.flatten());
         write(SUMMARY, &json(&summary))?;
@@ -452,10 +474,21 @@ mod tests {
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
         names.sort();
-        assert_eq!(
-            names,
-            [LOCK, CONFIG, KERNELS, METRICS, MODEL, SUMMARY, WEIGHTS]
-        );
+        let told = [
+            LOCK,
+            "README.md",
+            CONFIG,
+            "events.out.tfevents.0.anygrad",
+            KERNELS,
+            "loss.svg",
+            METRICS,
+            "metrics.jsonl",
+            MODEL,
+            "report.html",
+            SUMMARY,
+            WEIGHTS,
+        ];
+        assert_eq!(names, told);
         let text = fs::read_to_string(run.path().join(SUMMARY)).unwrap();
         let summary: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(summary["test"]["accuracy"], 0.975);

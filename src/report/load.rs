@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::{CONFIG, MODEL, SUMMARY, WEIGHTS};
-use crate::config;
+use crate::config::{self, Config};
 use crate::error::{Error, Result};
 use crate::train::{Model, Trained, Tuning, Weights};
 
@@ -25,11 +25,7 @@ const MOST_CANDIDATES: usize = 6;
 /// If it is not a folder, not a run, not finished, or one of its files is damaged; what is missing and where runs are is said.
 pub fn load(path: &Path) -> Result<Trained> {
     check_folder(path)?;
-    let config = config::load(&path.join(CONFIG), &[]).map_err(|error| match error {
-        Error::Source(mistakes) => damaged(&path.join(CONFIG), &mistakes),
-        Error::Plain { what, help, .. } => Error::data(what, help),
-        other => other,
-    })?;
+    let config = config_of(path)?;
     let model = read_model(&path.join(MODEL))?;
     let weights = Weights::read(&path.join(WEIGHTS)).map_err(|error| match error {
         Error::Plain { what, .. } => Error::data(what, RESTORE),
@@ -61,6 +57,16 @@ pub fn kernels(path: &Path) -> Result<Tuning> {
         )
     })?;
     Ok(summary.kernels)
+}
+
+/// The configuration of the run at `path`, which is no longer the user's to mend.
+pub(super) fn config_of(path: &Path) -> Result<Config> {
+    let path = path.join(CONFIG);
+    config::load(&path, &[]).map_err(|error| match error {
+        Error::Source(mistakes) => damaged(&path, &mistakes),
+        Error::Plain { what, help, .. } => Error::data(what, help),
+        other => other,
+    })
 }
 
 /// Whether a folder holds a finished run.
@@ -243,12 +249,14 @@ fn damaged(path: &Path, why: &dyn std::fmt::Display) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::super::RunFolder;
     use super::super::fabricated::{outcome, shipped, start};
+    use super::super::{Comparison, METRICS, RunFolder};
     use super::*;
     use crate::data::Scale;
+    use crate::data::mutate::mutate;
     use crate::data::table::{Column, Encoding, Kind};
     use crate::error::Class;
+    use crate::rng::{Sequence, Stream};
 
     fn run_in(parent: &Path) -> PathBuf {
         let mut run =
@@ -340,6 +348,40 @@ mod tests {
             assert!(what.contains(name), "{what}");
             assert!(!help.is_empty(), "{what}");
         }
+    }
+
+    #[test]
+    fn a_run_with_any_damage_is_read_or_refused_by_its_file() {
+        let parent = tempfile::tempdir().unwrap();
+        let run = run_in(parent.path());
+        let names = [CONFIG, MODEL, WEIGHTS, SUMMARY, METRICS];
+        let whole = names.map(|name| fs::read(run.join(name)).unwrap());
+        let mut accepted = 0;
+        for case in 0..1500 {
+            let mut sequence = Sequence::new(31, Stream::Test, case);
+            let place = sequence.below(5) as usize;
+            let mut bytes = whole[place].clone();
+            mutate(&mut bytes, &mut sequence);
+            fs::write(run.join(names[place]), &bytes).unwrap();
+            match load(&run) {
+                Ok(trained) => {
+                    accepted += 1;
+                    assert!(check_model(&trained.model).is_ok(), "case {case}");
+                }
+                Err(error) => {
+                    assert_eq!(error.class(), Class::Data, "case {case}: {error}");
+                    assert!(
+                        error.to_string().contains(names[place]),
+                        "case {case}: {error}"
+                    );
+                }
+            }
+            if let Err(error) = Comparison::of(std::slice::from_ref(&run)) {
+                assert_eq!(error.class(), Class::Data, "case {case}: {error}");
+            }
+            fs::write(run.join(names[place]), &whole[place]).unwrap();
+        }
+        assert!((300..1450).contains(&accepted), "{accepted} of 1500");
     }
 
     #[test]

@@ -6,6 +6,11 @@
 //!             weights.safetensors   the weights, in PyTorch's layout
 //!             weights-last.safetensors   the weights of the last step, where weights.safetensors are an average
 //!             metrics.csv           a line per epoch, written as it ends
+//!             metrics.jsonl         the same as JSON
+//!             events.out.tfevents…  the same for TensorBoard
+//!             environment.json      program, command, adapter, driver, limits
+//!             report.html           the run as a page; loss.svg, confusion.svg and samples.png are its pictures
+//!             README.md             the run as a model card
 //!             summary.json          scores and circumstances; written last, so it marks a finished run
 //!             checkpoints/step-N/   the whole state after so many steps, to go on from
 //!             kernels.json          which ways its kernels are computed
@@ -13,24 +18,49 @@
 //!             trace.json            the kernels of some steps, with `--profile`
 //! ```
 //!
-//! Invariant: a file is there whole or not at all; only `metrics.csv` grows, a line at a time.
+//! Invariant: a file is there whole or not at all; only the metrics grow, a line at a time.
 
 mod atomic;
+mod card;
 mod checkpoints;
+mod compare;
 mod curve;
 mod disk;
+mod document;
+mod environment;
 mod folder;
 mod folds;
+mod font;
+mod journal;
 mod load;
+mod numbers;
+mod page;
+mod pictures;
+mod predictions;
 mod records;
+mod svg;
+mod table;
+mod tensorboard;
 mod trace;
 
 pub use checkpoints::Found;
+pub use compare::Comparison;
 pub use curve::write_curve;
+use document::Document;
 pub use folder::{Begun, RunFolder};
 pub use folds::{FoldScores, Folds, FoldsFolder, Spread};
 pub use load::{kernels, load};
+pub use predictions::write_predictions;
 pub use records::{AdapterRecord, BestRecord, SampleCounts, Summary};
+pub use table::Table;
+
+/// Writes a file that is there whole or not at all.
+///
+/// # Errors
+/// Whatever the system refuses.
+pub fn write_file(path: &std::path::Path, bytes: &[u8]) -> crate::error::Result<()> {
+    atomic::write(&disk::System, path, bytes)
+}
 
 /// Every setting, defaults written out.
 const CONFIG: &str = "config.toml";
@@ -48,6 +78,8 @@ const INIT: &str = "init.safetensors";
 const LOCK: &str = ".lock";
 /// A line per epoch.
 const METRICS: &str = "metrics.csv";
+/// Program, command, adapter, driver, limits.
+const ENVIRONMENT: &str = "environment.json";
 /// Scores and circumstances; the mark of a finished run.
 const SUMMARY: &str = "summary.json";
 /// The kernels of the first steps, for Perfetto.
@@ -56,14 +88,16 @@ const TRACE: &str = "trace.json";
 /// A training that never happened, for tests of what is told of one.
 #[cfg(test)]
 pub(crate) mod fabricated {
+    use super::{Document, Table};
     use crate::config::{self, Config};
     use crate::gpu::Lap;
     use crate::gpu::{AdapterInfo, Limits};
+    use crate::metrics::{Classification, Predictions};
     use crate::nn::LayerSummary;
     use crate::train::checkpoint::{Buffer, Circumstances, HostState};
     use crate::train::{
-        Checkpoint, Ending, Epoch, KernelProfile, Metric, Model, Outcome, Profile, Scores, Start,
-        Weights,
+        Checkpoint, Classes, Ending, Epoch, Evaluation, KernelProfile, Measured, Metric, Mistake,
+        Model, Outcome, Profile, Scores, Start, Weights,
     };
 
     pub(crate) fn adapter() -> AdapterInfo {
@@ -151,6 +185,48 @@ pub(crate) mod fabricated {
         }
     }
 
+    /// Two samples, of which the second is taken for the other class.
+    fn evaluation() -> Evaluation {
+        let predictions = Predictions::new(2, vec![0.75, 0.25, 0.875, 0.125], vec![0, 1]);
+        Evaluation {
+            samples: 2,
+            scores: Scores {
+                loss: 0.0625,
+                metric: Metric::Accuracy(0.5),
+            },
+            names: vec!["0".to_owned(), "1".to_owned()],
+            measured: Measured::Classes(Box::new(Classes {
+                scores: Classification::of(&predictions, &[]),
+                predictions,
+            })),
+        }
+    }
+
+    /// A run whose test is looked at.
+    pub(super) fn with_document<T>(tell: impl FnOnce(&Document<'_>) -> T) -> T {
+        let start = start();
+        let mut outcome = outcome();
+        outcome.evaluation = Some(evaluation());
+        outcome.mistakes = vec![Mistake {
+            sample: 1,
+            label: 1,
+            guess: 0,
+            confidence: 0.875,
+            pixels: (0..64).collect(),
+        }];
+        let columns = ["epoch", "step", "train_loss", "validation_loss"];
+        let table = Table {
+            columns: columns.map(str::to_owned).to_vec(),
+            rows: vec![vec![Some(1.0), Some(41.0), Some(0.5), None]],
+        };
+        tell(&Document {
+            start: &start,
+            outcome: &outcome,
+            table,
+            config: "seed = 1\n".to_owned(),
+        })
+    }
+
     pub(crate) fn outcome() -> Outcome {
         Outcome {
             weights: Weights::default(),
@@ -168,6 +244,8 @@ pub(crate) mod fabricated {
                 loss: 0.0625,
                 metric: Metric::Accuracy(0.975),
             }),
+            evaluation: None,
+            mistakes: Vec::new(),
             ending: Ending::Complete,
             best: None,
             restored: false,

@@ -1,5 +1,6 @@
 //! A trained network on the test samples.
 
+use std::ops::Range;
 use std::path::Path;
 use std::thread::{self, Scope};
 
@@ -8,11 +9,12 @@ use super::resident::Reading;
 use super::session::{Evaluator, Session};
 use super::step::{self, Pass};
 use super::stream::{Feed, Feeder};
-use super::{Model, Scores, Trained, Weights, predict, resident};
+use super::{Metric, Model, Scores, Trained, Weights, resident};
 use crate::config::{Config, MicroBatch};
 use crate::data::{Dataset, Targets};
 use crate::error::{Error, Result};
 use crate::gpu::{Choice, Gpu, Trust};
+use crate::metrics::{Classification, Estimates, Predictions, ValueScores};
 use crate::nn::Network;
 use crate::plan::Plan;
 
@@ -23,6 +25,8 @@ pub struct Evaluation {
     pub samples: usize,
     /// Mean loss, and accuracy or error.
     pub scores: Scores,
+    /// The names of the classes, or of the numbers that are predicted.
+    pub names: Vec<String>,
     /// More, by what is predicted.
     pub measured: Measured,
 }
@@ -31,27 +35,95 @@ pub struct Evaluation {
 #[derive(Clone, Debug)]
 pub enum Measured {
     /// Of a classification.
-    Classes {
-        /// Each class.
-        classes: Vec<ClassScores>,
-        /// Rows: the true class; columns: the predicted one.
-        confusion: Vec<Vec<u64>>,
-    },
-    /// Of a regression: each number that is predicted.
-    Values(Vec<ValueScores>),
+    Classes(Box<Classes>),
+    /// Of a regression.
+    Values(Values),
 }
 
-/// How well a network predicts a number, in its units.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ValueScores {
-    /// What the number is called.
-    pub name: String,
-    /// The mean of the absolute errors.
-    pub mae: f64,
-    /// The root of the mean squared error.
-    pub rmse: f64,
-    /// The share of the variance that is explained; `None` where all targets are equal.
-    pub r2: Option<f64>,
+/// A classification, measured.
+#[derive(Clone, Debug)]
+pub struct Classes {
+    /// Everything that is measured.
+    pub scores: Classification,
+    /// What is said of every sample, in the order of the data.
+    pub predictions: Predictions,
+}
+
+/// A regression, measured.
+#[derive(Clone, Debug)]
+pub struct Values {
+    /// Each number that is predicted.
+    pub scores: Vec<ValueScores>,
+    /// What is said of every sample, in the order of the data.
+    pub estimates: Estimates,
+}
+
+impl Evaluation {
+    /// An evaluation of one sample that never was: it has every figure that one of this model has.
+    pub fn example(model: &Model, top_k: &[usize]) -> Self {
+        let zeros = vec![0.0; model.outputs()];
+        let (names, metric, measured) = match &model.targets {
+            Some(scale) => {
+                let estimates = Estimates::new(zeros.len(), zeros.clone(), zeros);
+                let scores = estimates.scores();
+                let measured = Measured::Values(Values { scores, estimates });
+                (scale.names.clone(), Metric::Rmse(0.0), measured)
+            }
+            None => {
+                let predictions = Predictions::new(zeros.len(), zeros, vec![0]);
+                let scores = Classification::of(&predictions, top_k);
+                let measured = Measured::Classes(Box::new(Classes {
+                    scores,
+                    predictions,
+                }));
+                (model.classes.clone(), Metric::Accuracy(0.0), measured)
+            }
+        };
+        Self {
+            samples: 1,
+            scores: Scores { loss: 0.0, metric },
+            names,
+            measured,
+        }
+    }
+
+    /// Measures the `answers` (samples, outputs) of a network to the samples of a part: probabilities, or scaled numbers.
+    /// `top_k` names the k of top-k accuracy.
+    pub(super) fn of(
+        dataset: &Dataset,
+        part: &Range<usize>,
+        model: &Model,
+        scores: Scores,
+        answers: Vec<f32>,
+        top_k: &[usize],
+    ) -> Self {
+        let (names, measured) = match (&dataset.targets, &model.targets) {
+            (Targets::Values { values, names }, Some(scale)) => {
+                let values = values[part.start * names.len()..part.end * names.len()].to_vec();
+                let estimates = Estimates::new(names.len(), scale.undo(&answers), values);
+                let scores = estimates.scores();
+                let measured = Measured::Values(Values { scores, estimates });
+                (names.clone(), measured)
+            }
+            (Targets::Classes { labels, .. }, _) => {
+                let labels = labels[part.clone()].to_vec();
+                let predictions = Predictions::new(model.classes.len(), answers, labels);
+                let scores = Classification::of(&predictions, top_k);
+                let measured = Measured::Classes(Box::new(Classes {
+                    scores,
+                    predictions,
+                }));
+                (model.classes.clone(), measured)
+            }
+            (Targets::Values { .. }, None) => unreachable!("a regression has a scale"),
+        };
+        Self {
+            samples: part.len(),
+            scores,
+            names,
+            measured,
+        }
+    }
 }
 
 /// What of the data a network is evaluated on.
@@ -61,26 +133,8 @@ pub struct Asked<'a> {
     pub data: Option<&'a Path>,
     /// All samples, and not only the test part.
     pub all: bool,
-}
-
-/// How well a network does on one class.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ClassScores {
-    /// The class.
-    pub name: String,
-    /// Of the samples predicted to be of this class, the share that is.
-    pub precision: f64,
-    /// Of the samples of this class, the share that is predicted to be.
-    pub recall: f64,
-    /// The harmonic mean of both.
-    pub f1: f64,
-    /// Samples of this class.
-    pub support: u64,
-}
-
-/// The mean of a score over the classes, each counting the same.
-pub fn macro_mean(classes: &[ClassScores], score: impl Fn(&ClassScores) -> f64) -> f64 {
-    classes.iter().map(score).sum::<f64>() / classes.len() as f64
+    /// The k of top-k accuracy.
+    pub top_k: &'a [usize],
 }
 
 /// Evaluates a trained network on the test samples of its data, or of other data.
@@ -108,41 +162,27 @@ pub fn evaluate(
             "give data with a test set, or evaluate on all samples with --all",
         ));
     }
-    let (scores, counts) = thread::scope(|scope| scores(scope, trained, &dataset, adapter, trust))?;
-    let measured = match &dataset.targets {
-        Targets::Classes { .. } => {
-            let classes = model.classes.len();
-            let confusion: Vec<Vec<u64>> = counts[..classes * classes]
-                .chunks(classes)
-                .map(|row| row.iter().map(|&count| u64::from(count)).collect())
-                .collect();
-            Measured::Classes {
-                classes: class_scores(&model.classes, &confusion),
-                confusion,
-            }
-        }
-        Targets::Values { values, names } => {
-            let test = &dataset.parts.test;
-            let predicted = predict::values(trained, &dataset.samples, test, adapter, trust)?;
-            let values = &values[test.start * names.len()..test.end * names.len()];
-            Measured::Values(value_scores(names, values, &predicted))
-        }
-    };
-    Ok(Evaluation {
-        samples: dataset.parts.test.len(),
+    let part = dataset.parts.test.clone();
+    let judged = thread::scope(|scope| judge(scope, trained, &dataset, adapter, trust));
+    let (scores, answers) = judged?;
+    Ok(Evaluation::of(
+        &dataset,
+        &part,
+        model,
         scores,
-        measured,
-    })
+        answers,
+        asked.top_k,
+    ))
 }
 
-/// Loss and metric over the test samples, and the words of the confusion matrix; for a regression, none.
-fn scores<'scope>(
+/// Loss and metric over the test samples, and what the network says of each.
+fn judge<'scope>(
     scope: &'scope Scope<'scope, '_>,
     trained: &'scope Trained,
     dataset: &'scope Dataset,
     adapter: &Choice,
     trust: Trust,
-) -> Result<(Scores, Vec<u32>)> {
+) -> Result<(Scores, Vec<f32>)> {
     let Trained {
         config,
         model,
@@ -163,15 +203,11 @@ fn scores<'scope>(
     config.average = None;
     config.train.batch = config.train.rows();
     config.train.micro_batch = MicroBatch::Whole;
-    let confusion = !data.regression;
-    let plan = loop {
-        let plan = Plan::for_target(
-            step::evaluation(&network, &config, &data, &pass, confusion),
-            &[],
-            &gpu.target(),
-        );
+    let (plan, answers) = loop {
+        let (graph, answers) = step::evaluation(&network, &config, &data, &pass);
+        let plan = Plan::for_target(graph, &[answers], &gpu.target());
         if config.train.batch == 1 || plan.largest_binding().0 as u64 <= binding_limit(&gpu) {
-            break plan;
+            break (plan, answers);
         }
         config.train.batch /= 2;
     };
@@ -184,8 +220,8 @@ fn scores<'scope>(
     demand.check(&gpu, |_| Fitting::default())?;
     let mut session = Session::new(gpu, resident::measure(model));
     session.write_parameters(&slab)?;
-    if config.train.loss.is_of_numbers() && !data.regression {
-        session.write_identity(data.classes)?;
+    if config.train.loss.compares_rows() && !data.regression {
+        session.write_class_rows(data.classes, network.outputs())?;
     }
     resident::upload(&session.gpu, &mut session.memory, dataset, model, &data)?;
     let batch = config.train.batch;
@@ -199,14 +235,7 @@ fn scores<'scope>(
         session.feeders = vec![Feeder::begin(scope, feed, &pass, None)];
     }
     let mut evaluator = Evaluator::new(&mut session, plan, pass, config.train.batch)?;
-    let scores = evaluator.run(&session)?;
-    let counts = if confusion {
-        let name = evaluator.pass.confusion();
-        session.memory.read(&session.gpu, &name)?
-    } else {
-        Vec::new()
-    };
-    Ok((scores, counts))
+    evaluator.judge(&session, answers, model.outputs())
 }
 
 /// What to do about files of a run that contradict each other.
@@ -266,93 +295,4 @@ fn refuse_other_data(model: &Model, dataset: &Dataset) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-/// Mean absolute error, root mean squared error and explained variance of each number.
-fn value_scores(names: &[String], values: &[f32], predicted: &[f32]) -> Vec<ValueScores> {
-    let width = names.len();
-    let n = (values.len() / width) as f64;
-    let score = |(place, name): (usize, &String)| {
-        let column = |numbers: &[f32]| -> Vec<f64> {
-            let column = numbers.iter().skip(place).step_by(width);
-            column.map(|&number| f64::from(number)).collect()
-        };
-        let (values, predicted) = (column(values), column(predicted));
-        let errors = || values.iter().zip(&predicted).map(|(y, p)| p - y);
-        let mean = values.iter().sum::<f64>() / n;
-        let squares: f64 = errors().map(|error| error * error).sum();
-        let spread: f64 = values.iter().map(|y| (y - mean).powi(2)).sum();
-        ValueScores {
-            name: name.clone(),
-            mae: errors().map(f64::abs).sum::<f64>() / n,
-            rmse: (squares / n).sqrt(),
-            r2: (spread > 0.0).then(|| 1.0 - squares / spread),
-        }
-    };
-    names.iter().enumerate().map(score).collect()
-}
-
-/// Precision, recall and F1 of every class; 0 where a quotient has no denominator, as scikit-learn does.
-fn class_scores(names: &[String], confusion: &[Vec<u64>]) -> Vec<ClassScores> {
-    let quotient = |a: u64, b: u64| if b == 0 { 0.0 } else { a as f64 / b as f64 };
-    names
-        .iter()
-        .enumerate()
-        .map(|(class, name)| {
-            let hits = confusion[class][class];
-            let support: u64 = confusion[class].iter().sum();
-            let predicted: u64 = confusion.iter().map(|row| row[class]).sum();
-            ClassScores {
-                name: name.clone(),
-                precision: quotient(hits, predicted),
-                recall: quotient(hits, support),
-                f1: quotient(2 * hits, support + predicted),
-                support,
-            }
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn value_scores_are_those_of_scikit_learn() {
-        let names = ["a", "b"].map(str::to_owned);
-        // y = [3, -0.5, 2, 7], predicted [2.5, 0, 2, 8]: the example of scikit-learn's documentation; b never changes.
-        let values = [3.0, 1.0, -0.5, 1.0, 2.0, 1.0, 7.0, 1.0];
-        let predicted = [2.5, 1.0, 0.0, 1.0, 2.0, 3.0, 8.0, 1.0];
-        let scores = value_scores(&names, &values, &predicted);
-        assert_eq!(scores[0].mae, 0.5);
-        assert_eq!(scores[0].rmse, 0.375_f64.sqrt());
-        assert!(
-            (scores[0].r2.unwrap() - 0.948_608_137).abs() < 1e-9,
-            "{scores:?}"
-        );
-        assert_eq!(
-            (scores[1].mae, scores[1].rmse, scores[1].r2),
-            (0.5, 1.0, None)
-        );
-    }
-
-    #[test]
-    fn class_scores_are_those_of_scikit_learn() {
-        // y_true = [0]*5 + [1]*4 + [2]*3, predictions per row as in the matrix; class 2 is never predicted.
-        let confusion = vec![vec![4, 1, 0], vec![1, 3, 0], vec![2, 1, 0]];
-        let names = ["a", "b", "c"].map(str::to_owned);
-        let scores = class_scores(&names, &confusion);
-        let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a} and {b}");
-        close(scores[0].precision, 4.0 / 7.0);
-        close(scores[0].recall, 0.8);
-        close(scores[0].f1, 2.0 / 3.0);
-        close(scores[1].precision, 0.6);
-        close(scores[1].recall, 0.75);
-        close(scores[2].precision, 0.0);
-        close(scores[2].f1, 0.0);
-        assert_eq!(
-            scores.iter().map(|class| class.support).collect::<Vec<_>>(),
-            [5, 4, 3]
-        );
-    }
 }

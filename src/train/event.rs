@@ -5,6 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::Checkpoint;
+use super::evaluate::Evaluation;
+use super::mistakes::Mistake;
 use super::monitor::Best;
 use super::tuning::Tuning;
 use crate::config::Monitored;
@@ -209,6 +211,10 @@ pub struct Outcome {
     pub model: Model,
     /// Over the test samples, if there are any.
     pub test: Option<Scores>,
+    /// What is measured on them.
+    pub evaluation: Option<Evaluation>,
+    /// The most confident mistakes among them.
+    pub mistakes: Vec<Mistake>,
     /// Why it ended.
     pub ending: Ending,
     /// The best epoch by the metric that was monitored, if one was.

@@ -10,6 +10,7 @@ pub mod event;
 mod inspect;
 mod limits;
 mod lr_find;
+mod mistakes;
 mod monitor;
 mod overfit;
 mod plateau;
@@ -33,13 +34,14 @@ use crate::gpu::{Choice, Trust};
 
 pub use checkpoint::{Checkpoint, Resume};
 pub use control::{Control, Stop};
-pub use evaluate::{Asked, ClassScores, Evaluation, Measured, ValueScores, evaluate, macro_mean};
+pub use evaluate::{Asked, Classes, Evaluation, Measured, Values, evaluate};
 pub use event::{
     Ending, Epoch, Event, Metric, Model, Outcome, Progress, Resumed, RolledBack, Scores, Start,
     Steps,
 };
 pub use inspect::{Inspection, inspect, inspect_on};
 pub use lr_find::{Curve, Point, Range, lr_find};
+pub use mistakes::Mistake;
 pub use monitor::{Best, MonitorState};
 pub use overfit::{Overfit, overfit};
 pub use predict::{Answer, Place, Prediction, predict};

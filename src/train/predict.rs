@@ -12,6 +12,7 @@ use crate::data::{Samples, image_file, npy, table};
 use crate::error::{Error, Result};
 use crate::gpu::{Choice, Executor, Gpu, Trust};
 use crate::graph::{DType, Value};
+use crate::metrics;
 use crate::plan::Plan;
 
 /// What a network says of one sample.
@@ -87,7 +88,7 @@ pub fn predict(
             let answer = match &model.targets {
                 Some(scale) => Answer::Values(scale.undo(answer)),
                 None => Answer::Class {
-                    class: largest(answer),
+                    class: metrics::most_probable(answer),
                     probabilities: answer.to_vec(),
                 },
             };
@@ -98,28 +99,6 @@ pub fn predict(
             })
         })
         .collect()
-}
-
-/// The numbers that the network of a regression predicts for some of these samples, in the units of the targets.
-pub(super) fn values(
-    trained: &Trained,
-    samples: &Samples,
-    part: &Range<usize>,
-    adapter: &Choice,
-    trust: Trust,
-) -> Result<Vec<f32>> {
-    let model = &trained.model;
-    let scale = model.targets.as_ref().expect("a regression has a scale");
-    let mut forward = Forward::new(trained, samples, part.len(), adapter, trust)?;
-    let answers = forward.run(model, samples, part.clone())?;
-    Ok(scale.undo(&answers))
-}
-
-/// The first of the largest.
-fn largest(numbers: &[f32]) -> usize {
-    (0..numbers.len())
-        .reduce(|best, i| if numbers[i] > numbers[best] { i } else { best })
-        .unwrap_or(0)
 }
 
 fn read(model: &Model, files: &[PathBuf], invert: bool) -> Result<Inputs> {
@@ -244,6 +223,9 @@ impl Forward {
         demand.check(&gpu, |_| Fitting::default())?;
         let mut session = Session::new(gpu, resident::measure(model));
         session.write_parameters(&slab)?;
+        if config.train.loss.compares_rows() && !data.regression {
+            session.write_class_rows(data.classes, network.outputs())?;
+        }
         let Session {
             gpu,
             memory,

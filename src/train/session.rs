@@ -1,6 +1,6 @@
 //! What a training and an evaluation share on the adapter: the opened device, its memory, and passes over parts of the data.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +9,7 @@ use super::step::{Pass, RING, buffers};
 use super::stream::Feeder;
 use crate::error::{Error, Result};
 use crate::gpu::{Executor, Gpu, Kernels, Laps, Memory, Readback, Stopwatch};
+use crate::graph::Value;
 use crate::ops::{advance, state};
 use crate::plan::Plan;
 
@@ -59,11 +60,14 @@ impl Session {
             .write(&self.gpu, buffers::PARAMETERS, slab.len() * 4, words)
     }
 
-    /// The rows of the identity matrix: the targets of a squared error against classes.
-    pub(super) fn write_identity(&mut self, classes: usize) -> Result<()> {
-        let mut rows = vec![0; classes * classes];
-        for class in 0..classes {
-            rows[class * classes + class] = 1f32.to_bits();
+    /// Writes what a network shall say for each class: the rows of the identity matrix, or 0 and 1 where it has one output.
+    pub(super) fn write_class_rows(&mut self, classes: usize, outputs: usize) -> Result<()> {
+        let mut rows = vec![0; classes * outputs];
+        for (class, row) in rows.chunks_mut(outputs).enumerate() {
+            match row {
+                [one] => *one = u32::from(class == 1) * 1f32.to_bits(),
+                _ => row[class] = 1f32.to_bits(),
+            }
         }
         let bytes = (rows.len() * 4).next_multiple_of(16);
         self.memory
@@ -213,6 +217,8 @@ impl Sums {
 pub(super) struct Evaluator {
     pub(super) pass: Pass,
     executor: Executor,
+    /// Samples of one batch.
+    batch: usize,
     /// Batches of one pass.
     batches: u64,
     /// Batches run since the beginning.
@@ -233,6 +239,7 @@ impl Evaluator {
         Ok(Self {
             pass,
             executor,
+            batch,
             batches,
             done: 0,
         })
@@ -259,23 +266,33 @@ impl Evaluator {
         Ok(piece)
     }
 
-    /// Runs one pass and waits for its scores.
-    pub(super) fn run(&mut self, session: &Session) -> Result<Scores> {
+    /// Runs one pass a batch at a time, and reads the `answers` (batch, `outputs`) of each: the scores, and what the network says of
+    /// every sample of the part.
+    pub(super) fn judge(
+        &mut self,
+        session: &Session,
+        answers: Value,
+        outputs: usize,
+    ) -> Result<(Scores, Vec<f32>)> {
         let mut sums = Sums::default();
-        let mut pace = Pace::new(session);
-        let end = self.done + self.batches;
-        while self.done < end {
-            let begin = Instant::now();
-            let steps = pace.steps().min(end - self.done);
-            for step in self.submit_steps(session, steps)?.take(&session.gpu)? {
+        let wanted = self.pass.part.len() * outputs;
+        let mut all = Vec::with_capacity(wanted);
+        for _ in 0..self.batches {
+            for step in self.submit_steps(session, 1)?.take(&session.gpu)? {
                 if !step.finite() {
                     return Err(overflow(self.pass.name));
                 }
                 sums.add(step);
             }
-            pace.learn(begin.elapsed().as_secs_f64() / steps as f64);
+            let words = self.executor.read(&session.gpu, answers)?;
+            // What lies beyond the last sample is padding.
+            let real = (wanted - all.len()).min(self.batch * outputs);
+            all.extend(words[..real].iter().map(|&word| f32::from_bits(word)));
         }
-        Ok(sums.scores(session.measure))
+        if !all.iter().all(|p| p.is_finite()) {
+            return Err(overflow(self.pass.name));
+        }
+        Ok((sums.scores(session.measure), all))
     }
 }
 

@@ -1,24 +1,25 @@
 //! The graphs of a training: one step, one batch of an evaluation, one batch of predictions.
 //!
-//! A step is gather → forward → loss and counts → backward, once for each part of the batch, → clip → update → average → advance. All of it is static: what changes from step to
-//! step lies in the counters on the adapter, so that one recorded step is replayed.
+//! A step is gather → forward → loss and counts → backward, once for each part of the batch, → clip → update → average → advance. All
+//! of it is static: what changes from step to step lies in the counters on the adapter, so that one recorded step is replayed.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::schedule::{self, Length};
-use crate::config::{self, Clip, Config, Flip, LayerKind, Loss, Optimizer};
-use crate::graph::{DType, Graph, Op, OpRef, Shape, Storage, TensorType, Value, autograd};
+use super::schedule::Length;
+use crate::config::{self, Config, Flip, LayerKind, Loss};
+use crate::graph::{DType, Graph, Op, Shape, Storage, TensorType, Value, autograd};
 use crate::nn::Network;
 use crate::ops::{
-    self, accumulate::Accumulate, adam::Adam, add::Add, advance, advance::Advance,
-    augment::Augment, augment::Strength, batch_indices::BatchIndices,
-    binary_cross_entropy::BinaryCrossEntropy, clip_norm::ClipNorm, clip_value::ClipValue,
-    confusion_matrix::ConfusionMatrix, count_correct::CountCorrect, cross_entropy::CrossEntropy,
-    gather_batch::GatherBatch, gather_batch::Normalization, huber::Huber, lion::Lion, mae::Mae,
-    mse::Mse, mul::Mul, reduce_sum::ReduceSum, rmsprop::RmsProp, scale::Scale, sgd::Sgd,
-    softmax::Softmax, state, stream_rows::StreamRows,
+    self, accumulate::Accumulate, add::Add, advance, advance::Advance, augment::Augment,
+    augment::Strength, batch_indices::BatchIndices, binary_cross_entropy::BinaryCrossEntropy,
+    count_correct::CountCorrect, cross_entropy::CrossEntropy, gather_batch::GatherBatch,
+    gather_batch::Normalization, huber::Huber, mae::Mae, matmul::Matmul, mse::Mse, mul::Mul,
+    reduce_sum::ReduceSum, scale::Scale, sigmoid::Sigmoid, softmax::Softmax, state,
+    stream_rows::StreamRows, weigh::Weigh,
 };
+
+mod update;
 
 /// Names of the buffers that outlive a step.
 pub mod buffers {
@@ -46,7 +47,7 @@ pub mod buffers {
     pub const WEIGHTS: &str = "weights";
     /// The gradient of each row's loss by itself.
     pub const ONES: &str = "ones";
-    /// The identity matrix: one-hot targets.
+    /// What the network shall say for each class: one-hot rows, or 0 and 1.
     pub const IDENTITY: &str = "one-hot rows";
 }
 
@@ -122,11 +123,6 @@ impl Pass {
     pub fn metrics(&self) -> String {
         format!("{} metrics", self.name)
     }
-
-    /// The name of the confusion matrix.
-    pub fn confusion(&self) -> String {
-        format!("{} confusion", self.name)
-    }
 }
 
 /// A graph in the making.
@@ -134,8 +130,8 @@ struct Builder<'a> {
     network: &'a Network,
     config: &'a Config,
     data: &'a Resident,
-    /// Whether the loss heeds what each sample counts: while training, not when a network is measured.
-    weighted: bool,
+    /// The mean of what the samples of this step count, where the loss heeds it: while training, not when a network is measured.
+    mean_weight: Option<Value>,
     /// How pictures are changed: while training.
     augment: Option<Strength>,
     graph: Graph,
@@ -147,7 +143,7 @@ struct Batch {
     target: Target,
     /// 1 / (real samples of the batch) for each real sample, 0 for padding.
     weights: Value,
-    /// The same, times what each sample counts; where all count the same, `weights`.
+    /// What each sample counts over the sum of that; where all count the same, `weights`.
     loss_weights: Value,
     parameters: Value,
     logits: Value,
@@ -205,10 +201,12 @@ impl Builder<'_> {
             None => x,
         };
         let target = self.target(indices);
-        let loss_weights = if self.weighted {
-            self.sample_weights(weights, indices)
-        } else {
-            weights
+        let loss_weights = match self.mean_weight {
+            None => weights,
+            Some(mean) => {
+                let own = self.own_weights(indices);
+                self.graph.one(Weigh, &[weights, own, mean])
+            }
         };
         let parameters = self.slab(slab);
         let logits = self.network.forward(&mut self.graph, parameters, x);
@@ -254,12 +252,24 @@ impl Builder<'_> {
         Target::Labels(self.graph.one(GatherBatch::Words, &[labels, indices]))
     }
 
-    /// The weights of a batch's rows, times what each sample counts.
-    fn sample_weights(&mut self, weights: Value, indices: Value) -> Value {
+    /// What each of these samples counts.
+    fn own_weights(&mut self, indices: Value) -> Value {
         let all = TensorType::f32([self.data.samples]);
         let all = self.graph.persistent(buffers::WEIGHTS, all);
-        let own = self.gather_floats(all, indices);
-        self.graph.one(Mul, &[weights, own])
+        self.gather_floats(all, indices)
+    }
+
+    /// The mean of what the samples of a batch count, over all its parts.
+    fn mean_weight(&mut self, pass: &Pass, op: BatchIndices) -> Value {
+        self.graph.enter("batch");
+        let counters = self.graph.persistent(pass.counters(), state::counters());
+        let chosen = self
+            .graph
+            .apply(Arc::new(op), &[counters])
+            .expect("counters fit");
+        let own = self.own_weights(chosen[0]);
+        let shares = self.graph.one(Mul, &[chosen[1], own]);
+        self.graph.one(ReduceSum::sum(0..1), &[shares])
     }
 
     /// Rows of floats as they are.
@@ -288,7 +298,7 @@ impl Builder<'_> {
         self.graph.one(op, &[samples, indices])
     }
 
-    /// The weighted loss of each row of a batch: their sum is the mean over the real samples.
+    /// The weighted loss of each row of a batch: their sum is the mean over the real samples, as PyTorch takes it: Σ w · loss / Σ w.
     fn losses(&mut self, batch: &Batch) -> Value {
         self.graph.enter("loss");
         match self.config.train.loss {
@@ -332,12 +342,47 @@ impl Builder<'_> {
         match batch.target {
             Target::Values(values) => values,
             Target::Labels(labels) => {
-                let classes = self.data.classes;
-                let identity = TensorType::f32([classes, classes]);
-                let identity = self.graph.persistent(buffers::IDENTITY, identity);
-                self.gather_floats(identity, labels)
+                let rows = self.class_rows();
+                self.gather_floats(rows, labels)
             }
         }
+    }
+
+    /// For each class what the network shall say: f32 (classes, outputs).
+    fn class_rows(&mut self) -> Value {
+        let rows = TensorType::f32([self.data.classes, self.network.outputs()]);
+        self.graph.persistent(buffers::IDENTITY, rows)
+    }
+
+    /// A score for each class: the logits; of a network with one output for two classes, 0 and its logit.
+    fn scores(&mut self, logits: Value) -> Value {
+        if self.data.regression || self.network.outputs() == self.data.classes {
+            return logits;
+        }
+        let rows = self.class_rows();
+        let op = Matmul {
+            transpose_a: false,
+            transpose_b: true,
+        };
+        self.graph.one(op, &[logits, rows])
+    }
+
+    /// What the network says of each row: the numbers of a regression as they are, of a classification the probabilities, which
+    /// are the outputs themselves where the network ends in a softmax.
+    fn answers(&mut self, outputs: Value) -> Value {
+        let last = self.config.layers.last().map(|layer| &layer.kind);
+        if self.data.regression || matches!(last, Some(LayerKind::Softmax)) {
+            return outputs;
+        }
+        self.graph.enter("probabilities");
+        // Of several that say yes or no each has a probability of its own.
+        if self.config.train.loss == Loss::BinaryCrossEntropy
+            && self.network.outputs() == self.data.classes
+        {
+            return self.graph.one(Sigmoid::Forward, &[outputs]);
+        }
+        let scores = self.scores(outputs);
+        self.graph.one(Softmax::Forward, &[scores])
     }
 
     /// The loss, and the number of right answers or the mean squared error, added to those of the parts before.
@@ -346,7 +391,7 @@ impl Builder<'_> {
         let loss = self.graph.one(ReduceSum::sum(0..1), &[losses]);
         let figures = match batch.target {
             Target::Labels(labels) => {
-                let inputs = [batch.logits, labels, batch.weights];
+                let inputs = [self.scores(batch.logits), labels, batch.weights];
                 self.graph.one(CountCorrect, &inputs)
             }
             Target::Values(values) => {
@@ -427,103 +472,6 @@ impl Builder<'_> {
         let mut parameters = self.network.parameters.iter();
         parameters.any(|parameter| parameter.offset == offset && parameter.is_frozen())
     }
-
-    /// Makes gradients as small as they must be; they and `schedule` are changed in place.
-    #[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
-    fn clip(&mut self, gradients: Value, schedule: Value) -> [Value; 2] {
-        self.graph.enter("optimizer");
-        match self.config.clip {
-            None => [gradients, schedule],
-            Some(Clip::Value(limit)) => {
-                let limit = limit as f32;
-                [self.graph.one(ClipValue { limit }, &[gradients]), schedule]
-            }
-            Some(Clip::Norm(norm)) => {
-                let max_norm = norm as f32;
-                let clipped = self
-                    .graph
-                    .apply(Arc::new(ClipNorm { max_norm }), &[gradients, schedule])
-                    .expect("a slab and the schedule fit");
-                [clipped[0], clipped[1]]
-            }
-        }
-    }
-
-    /// The tensor that holds the learning rate.
-    fn schedule(&mut self) -> Value {
-        self.graph.persistent(buffers::SCHEDULE, state::schedule())
-    }
-
-    /// Sets the learning rate of this step.
-    fn set_learning_rate(&mut self, counters: Value, length: Length) -> Value {
-        self.graph.enter("optimizer");
-        let schedule = self.schedule();
-        match schedule::op(self.config, length) {
-            None => schedule,
-            Some(op) => self.graph.one(op, &[schedule, counters]),
-        }
-    }
-
-    /// One update of all parameters; their new state.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "hyperparameters are rounded once to f32"
-    )]
-    fn update(&mut self, counters: Value, gradients: Value, schedule: Value) -> Value {
-        let mut inputs = vec![self.slab(buffers::PARAMETERS), gradients];
-        let (op, moments): (OpRef, usize) = match &self.config.optimizer {
-            Optimizer::Sgd(sgd) => {
-                // A momentum that 32 bits cannot tell from 0 is none.
-                let momentum = sgd.momentum as f32;
-                let op = Sgd {
-                    momentum,
-                    nesterov: sgd.nesterov && momentum > 0.0,
-                    weight_decay: sgd.weight_decay as f32,
-                };
-                (Arc::new(op), usize::from(momentum > 0.0))
-            }
-            Optimizer::Adam(adam) | Optimizer::AdamW(adam) => {
-                let op = Adam {
-                    betas: [adam.beta1, adam.beta2],
-                    epsilon: adam.epsilon as f32,
-                    weight_decay: adam.weight_decay as f32,
-                    decoupled: matches!(self.config.optimizer, Optimizer::AdamW(_)),
-                };
-                (Arc::new(op), 2)
-            }
-            Optimizer::RmsProp(rmsprop) => {
-                let op = RmsProp {
-                    alpha: rmsprop.alpha,
-                    epsilon: rmsprop.epsilon as f32,
-                    momentum: rmsprop.momentum as f32,
-                    centered: rmsprop.centered,
-                    weight_decay: rmsprop.weight_decay as f32,
-                };
-                (Arc::new(op), op.moments())
-            }
-            Optimizer::Lion(lion) => {
-                let op = Lion {
-                    betas: [lion.beta1, lion.beta2],
-                    weight_decay: lion.weight_decay as f32,
-                };
-                (Arc::new(op), 1)
-            }
-        };
-        let moments = buffers::MOMENTS.into_iter().take(moments);
-        inputs.extend(moments.map(|name| self.slab(name)));
-        let groups = state::groups(self.network.slab_elements);
-        inputs.push(self.graph.persistent(buffers::GROUPS, groups));
-        inputs.extend([schedule, counters]);
-        self.graph.apply(op, &inputs).expect("slabs fit")[0]
-    }
-
-    /// Takes the parameters into their average.
-    fn average(&mut self, counters: Value, parameters: Value, length: Length) {
-        if let Some(op) = schedule::average(self.config, length) {
-            let averaged = self.slab(buffers::AVERAGED);
-            self.graph.one(op, &[averaged, parameters, counters]);
-        }
-    }
 }
 
 /// What the configuration says of changes, as the kernels take it.
@@ -556,7 +504,7 @@ pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass
         network,
         config,
         data,
-        weighted: data.weighted,
+        mean_weight: None,
         augment: config.data.augment.as_ref().map(strength),
         graph: Graph::new(),
     };
@@ -564,13 +512,17 @@ pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass
     let (samples, rows) = (train.samples_per_update(), train.rows());
     let mut measured = None;
     let mut total = None;
+    let chosen = |rows| BatchIndices {
+        part: pass.part.clone(),
+        batch: samples,
+        rows,
+        shuffle: train.shuffle.then_some(config.seed),
+    };
+    if data.weighted {
+        builder.mean_weight = Some(builder.mean_weight(pass, chosen(0..samples)));
+    }
     for part in 0..train.parts() {
-        let op = BatchIndices {
-            part: pass.part.clone(),
-            batch: samples,
-            rows: part * rows..(part + 1) * rows,
-            shuffle: train.shuffle.then_some(config.seed),
-        };
+        let op = chosen(part * rows..(part + 1) * rows);
         let batch = builder.batch(pass, buffers::PARAMETERS, op, train.parts() * rows);
         let losses = builder.losses(&batch);
         total = Some(match total {
@@ -593,19 +545,19 @@ pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass
     builder.graph
 }
 
-/// One batch of an evaluation of the parameters, or of their average where there is one: loss, right answers, and the confusion matrix where it is asked for.
+/// One batch of an evaluation of the parameters, or of their average where there is one: loss and figure, and the tensor
+/// (batch, classes) of probabilities, or of the numbers of a regression, for a plan that keeps it.
 pub fn evaluation(
     network: &Network,
     config: &Config,
     data: &Resident,
     pass: &Pass,
-    confusion: bool,
-) -> Graph {
+) -> (Graph, Value) {
     let mut builder = Builder {
         network,
         config,
         data,
-        weighted: false,
+        mean_weight: None,
         augment: None,
         graph: Graph::new(),
     };
@@ -622,24 +574,11 @@ pub fn evaluation(
     };
     let batch = builder.batch(pass, slab, op, rows);
     let losses = builder.losses(&batch);
-    if confusion {
-        let classes = data.classes;
-        let labels = builder.labels(&batch);
-        let counts = builder
-            .graph
-            .persistent(pass.confusion(), TensorType::u32([classes, classes]));
-        builder
-            .graph
-            .apply(
-                Arc::new(ConfusionMatrix),
-                &[counts, batch.logits, labels, batch.weights],
-            )
-            .expect("counts fit");
-    }
     let measured = builder.measure(&batch, losses, None);
+    let answers = builder.answers(batch.logits);
     let schedule = builder.schedule();
     builder.advance(pass, batch.counters, rows, measured, schedule);
-    builder.graph
+    (builder.graph, answers)
 }
 
 /// All samples of the data set at once, and the tensor (samples, classes) of their probabilities, or of the numbers of a regression.
@@ -648,7 +587,7 @@ pub fn prediction(network: &Network, config: &Config, data: &Resident) -> (Graph
         network,
         config,
         data,
-        weighted: false,
+        mean_weight: None,
         augment: None,
         graph: Graph::new(),
     };
@@ -668,15 +607,6 @@ pub fn prediction(network: &Network, config: &Config, data: &Resident) -> (Graph
     let x = builder.gather(data.samples, chosen[0]);
     let parameters = builder.slab(buffers::PARAMETERS);
     let logits = network.forward(&mut builder.graph, parameters, x);
-    let is_answer = data.regression
-        || matches!(
-            config.layers.last().map(|layer| &layer.kind),
-            Some(LayerKind::Softmax)
-        );
-    let answers = if is_answer {
-        logits
-    } else {
-        builder.graph.one(Softmax::Forward, &[logits])
-    };
+    let answers = builder.answers(logits);
     (builder.graph, answers)
 }

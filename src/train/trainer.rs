@@ -17,14 +17,14 @@ use super::schedule::{self, Length};
 use super::session::{Evaluator, Session};
 use super::step::{self, Pass, buffers};
 use super::stream::{Feed, Feeder};
-use super::tuning::{Tune, Tuner};
+use super::tuning::{Planner, Tune, Tuner};
 use super::weights::Weights;
-use super::{Request, resident};
+use super::{Evaluation, Request, mistakes, resident};
 use crate::config::{Config, Curve, MAX_PARTS, MicroBatch, Task};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::{Executor, Gpu, Kernels};
-use crate::graph::{Graph, Target};
+use crate::graph::{Graph, Target, Value};
 use crate::nn::Network;
 use crate::ops::gather_batch::MAX_CHANNELS;
 use crate::ops::state;
@@ -119,8 +119,8 @@ fn train_in<'scope>(
         None => request.tune.clone(),
     };
     let mut tuner = Tuner::new(&gpu, &mut kernels, &tune);
-    let plans = Plans::by(&network, config, &data, &passes, &mut |graph| {
-        Plan::chosen(graph, &[], &gpu.target(), &mut |graph, node, ways| {
+    let plans = Plans::by(&network, config, &data, &passes, &mut |graph, keep| {
+        Plan::chosen(graph, keep, &gpu.target(), &mut |graph, node, ways| {
             tuner.choose(graph, node, ways)
         })
     })?;
@@ -280,7 +280,14 @@ fn train_in<'scope>(
         best.restore(&session, &network, &state)?;
     }
 
-    let test = test.as_mut().map(|test| test.run(&session)).transpose()?;
+    let part = &passes.test.part;
+    let evaluation = match (&mut test, plans.test_answers) {
+        (Some(test), Some(answers)) => {
+            let (scores, answers) = test.judge(&session, answers, model.outputs())?;
+            Some(Evaluation::of(dataset, part, &model, scores, answers, &[]))
+        }
+        _ => None,
+    };
     let weights = |buffer| {
         let slab = session.memory.read(&session.gpu, buffer)?;
         let slab: Vec<f32> = slab.into_iter().map(f32::from_bits).collect();
@@ -299,7 +306,9 @@ fn train_in<'scope>(
         weights,
         raw_weights,
         model: model.clone(),
-        test,
+        test: evaluation.as_ref().map(|evaluation| evaluation.scores),
+        mistakes: mistakes::of(evaluation.as_ref(), dataset, part),
+        evaluation,
         ending: done.ending,
         best: monitor.and_then(|monitor| Some((monitor.metric(), done.host.monitor.best?))),
         restored: restored.is_some(),
@@ -444,6 +453,8 @@ pub(super) struct Plans {
     pub(super) training: Plan,
     validation: Option<Plan>,
     test: Option<Plan>,
+    /// The tensor of the test plan that holds what the network says.
+    test_answers: Option<Value>,
 }
 
 impl Plans {
@@ -455,30 +466,37 @@ impl Plans {
         passes: &Passes,
         target: &Target,
     ) -> Self {
-        let plans = Self::by(network, config, data, passes, &mut |graph| {
-            Ok::<_, std::convert::Infallible>(Plan::for_target(graph, &[], target))
+        let plans = Self::by(network, config, data, passes, &mut |graph, keep| {
+            Ok::<_, std::convert::Infallible>(Plan::for_target(graph, keep, target))
         });
         let Ok(plans) = plans;
         plans
     }
 
-    /// The plans that `plan` makes of the graphs.
+    /// The plans that `plan` makes of the graphs; what the test says of each sample is kept.
     fn by<E>(
         network: &Network,
         config: &Config,
         data: &step::Resident,
         passes: &Passes,
-        plan: &mut dyn FnMut(Graph) -> Result<Plan, E>,
+        plan: &mut Planner<'_, E>,
     ) -> Result<Self, E> {
-        let training = plan(step::training(network, config, data, &passes.training))?;
-        let mut evaluation = |pass: &Pass| {
-            let graph = || step::evaluation(network, config, data, pass, false);
-            (!pass.part.is_empty()).then(|| plan(graph())).transpose()
+        let training = plan(step::training(network, config, data, &passes.training), &[])?;
+        let mut evaluation = |pass: &Pass, keeps_answers: bool| {
+            if pass.part.is_empty() {
+                return Ok(None);
+            }
+            let (graph, answers) = step::evaluation(network, config, data, pass);
+            let keep = if keeps_answers { &[answers][..] } else { &[] };
+            Ok(Some((plan(graph, keep)?, answers)))
         };
+        let validation = evaluation(&passes.validation, false)?;
+        let (test, test_answers) = evaluation(&passes.test, true)?.unzip();
         Ok(Self {
             training,
-            validation: evaluation(&passes.validation)?,
-            test: evaluation(&passes.test)?,
+            validation: validation.map(|(plan, _)| plan),
+            test,
+            test_answers,
         })
     }
 
@@ -589,8 +607,8 @@ fn write_constants(
         state::SCHEDULE * 4,
         &schedule,
     )?;
-    if config.train.loss.is_of_numbers() && !data.regression {
-        session.write_identity(data.classes)?;
+    if config.train.loss.compares_rows() && !data.regression {
+        session.write_class_rows(data.classes, network.outputs())?;
     }
     Ok(())
 }

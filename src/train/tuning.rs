@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::gpu::{self, AdapterInfo, Gpu, Kernels};
-use crate::graph::{Graph, Lowering, Node};
+use crate::graph::{Graph, Lowering, Node, Value};
 use crate::ops;
+use crate::plan::Plan;
 
 /// Where the choices come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,6 +60,9 @@ struct Cache {
     program: String,
     measured: BTreeMap<String, Measured>,
 }
+
+/// Makes a plan of a graph that keeps some tensors.
+pub(super) type Planner<'a, E> = dyn FnMut(Graph, &[Value]) -> Result<Plan, E> + 'a;
 
 /// Chooses while plans are made.
 pub(super) struct Tuner<'a> {

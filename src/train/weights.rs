@@ -243,7 +243,9 @@ fn other_format(path: &Path, bytes: &[u8]) -> Option<Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::mutate::mutate;
     use crate::error::Class;
+    use crate::rng::{Sequence, Stream};
 
     fn weights(data: Vec<f32>) -> Weights {
         Weights {
@@ -299,6 +301,33 @@ mod tests {
         ] {
             assert!(!refused(bytes).1.is_empty(), "what to do is said");
         }
+    }
+
+    #[test]
+    fn damaged_weights_are_read_or_refused_and_hold_no_more_than_their_file() {
+        let whole = weights((0..24_u8).map(f32::from).collect())
+            .to_bytes()
+            .expect("bytes");
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("w.safetensors");
+        let mut accepted = 0;
+        for case in 0..3000 {
+            let mut bytes = whole.clone();
+            mutate(&mut bytes, &mut Sequence::new(30, Stream::Test, case));
+            fs::write(&path, &bytes).expect("written");
+            match Weights::read(&path) {
+                Ok(read) => {
+                    accepted += 1;
+                    for tensor in &read.tensors {
+                        let elements: usize = tensor.shape.iter().product();
+                        assert_eq!(elements, tensor.data.len(), "case {case}");
+                        assert!(tensor.data.len() * 4 <= bytes.len(), "case {case}");
+                    }
+                }
+                Err(error) => assert_eq!(error.class(), Class::Data, "case {case}: {error}"),
+            }
+        }
+        assert!((100..2900).contains(&accepted), "{accepted} of 3000");
     }
 
     #[test]

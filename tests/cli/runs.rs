@@ -138,11 +138,19 @@ fn a_run_folder_holds_files_that_agree_with_what_was_told() {
     assert_eq!(
         names_in(&run),
         [
+            "README.md",
             "checkpoints",
             "config.toml",
+            "confusion.svg",
+            "environment.json",
+            "events.out.tfevents.0.anygrad",
             "kernels.json",
+            "loss.svg",
             "metrics.csv",
+            "metrics.jsonl",
             "model.json",
+            "report.html",
+            "samples.png",
             "summary.json",
             "weights.safetensors"
         ]
@@ -165,6 +173,18 @@ fn a_run_folder_holds_files_that_agree_with_what_was_told() {
         let told = event["train"]["loss"].as_f64().unwrap();
         assert!((loss - told).abs() <= 1e-15 * told, "{loss} and {told}");
     }
+    let lines = objects(&read("metrics.jsonl"));
+    for (line, event) in lines.iter().zip(&events[1..4]) {
+        assert_eq!(line["epoch"], event["epoch"]);
+        assert_eq!(line["train_loss"], event["train"]["loss"]);
+    }
+    let environment: Value = serde_json::from_str(&read("environment.json")).unwrap();
+    assert_eq!(environment["adapter"], events[0]["adapter"]);
+    assert_eq!(environment["command"][1], "train");
+    let sheet = image::open(run.join("samples.png")).unwrap();
+    assert!(sheet.width() > 100, "{}", sheet.width());
+    let page = read("report.html");
+    assert!(page.contains("Where it is most wrong"), "{page}");
     let model: Value = serde_json::from_str(&read("model.json")).unwrap();
     assert_eq!(model["classes"].as_array().unwrap().len(), 10);
     assert_eq!(names_in(folder.path()), ["runs"], "nothing else was left");
@@ -220,6 +240,13 @@ fn an_evaluation_tells_machines_scores_classes_and_confusion() {
             "macro",
             "classes",
             "confusion",
+            "top_k",
+            "log_loss",
+            "roc_auc",
+            "pr_auc",
+            "ece",
+            "weighted",
+            "reliability",
         ],
     );
     assert_has(&object["macro"], &["precision", "recall", "f1"]);
@@ -255,6 +282,63 @@ fn an_evaluation_tells_people_a_line_a_table_and_a_matrix() {
     ] {
         assert!(said.stdout.contains(part), "{part} in\n{}", said.stdout);
     }
+}
+
+#[test]
+fn a_script_sets_bounds_and_gets_1_where_they_are_not_held() {
+    let Some((folder, _)) = trained() else { return };
+    let eval = |bounds: &[&str]| {
+        let args = [&["eval", "runs/digits", "-q"], bounds].concat();
+        anygrad(folder.path(), &args)
+    };
+    let held = eval(&["--min", "accuracy=0.5", "--max", "ece=0.9"]);
+    assert_eq!((held.code, held.stderr.as_str()), (0, ""));
+    let missed = eval(&["--min", "accuracy=1.5", "--min", "classes.3.f1=0.1"]);
+    assert_eq!((missed.code, missed.stdout.as_str()), (1, ""));
+    assert!(missed.stderr.contains("below 1.5"), "{}", missed.stderr);
+    assert!(!missed.stderr.contains("classes.3"), "{}", missed.stderr);
+    let unknown = eval(&["--min", "acuracy=0.9"]);
+    assert_eq!(unknown.code, 2);
+    assert!(unknown.stderr.contains("accuracy"), "{}", unknown.stderr);
+}
+
+#[test]
+fn the_probabilities_of_every_sample_say_what_the_scores_say() {
+    let Some((folder, _)) = trained() else { return };
+    let elsewhere = empty();
+    let run = folder.path().join("runs/digits");
+    let args = [
+        "eval",
+        run.to_str().unwrap(),
+        "--json",
+        "--predictions",
+        "p.csv",
+    ];
+    let said = anygrad(elsewhere.path(), &args);
+    assert_eq!((said.code, said.stderr.as_str()), (0, ""));
+    let object = objects(&said.stdout).pop().unwrap();
+    let text = fs::read_to_string(elsewhere.path().join("p.csv")).unwrap();
+    let mut lines = text.lines();
+    let header = lines.next().unwrap();
+    assert!(
+        header.starts_with("sample,true,predicted,p(0),p(1),"),
+        "{header}"
+    );
+    let (mut right, mut rows) = (0, 0);
+    for (i, line) in lines.enumerate() {
+        let cells: Vec<&str> = line.split(',').collect();
+        assert_eq!((cells.len(), cells[0]), (13, i.to_string().as_str()));
+        let sum: f64 = cells[3..].iter().map(|p| p.parse::<f64>().unwrap()).sum();
+        assert!((sum - 1.0).abs() < 1e-5, "{sum}");
+        right += usize::from(cells[1] == cells[2]);
+        rows += 1;
+    }
+    assert_eq!(rows, 360);
+    let accuracy = object["accuracy"].as_f64().unwrap();
+    assert!(
+        (right as f64 / 360.0 - accuracy).abs() < 1e-12,
+        "{accuracy}"
+    );
 }
 
 #[test]
@@ -430,4 +514,88 @@ fn measured_kernels_are_kept_and_the_choice_of_a_run_gives_its_bits_again() {
 
     let args = ["train", "mnist-mlp", "--tune", "runs/nowhere"];
     assert_eq!(anygrad(folder.path(), &args).code, 3);
+}
+
+#[test]
+fn runs_are_compared_for_people_for_machines_and_as_pages() {
+    let Some((folder, _)) = trained() else { return };
+    let elsewhere = empty();
+    let run = folder.path().join("runs/digits");
+    let run = run.to_str().unwrap();
+    let said = anygrad(
+        elsewhere.path(),
+        &["compare", run, run, "--out", "both.html"],
+    );
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert!(said.stdout.contains("\ntest accuracy  "), "{}", said.stdout);
+    let page = fs::read_to_string(elsewhere.path().join("both.html")).unwrap();
+    assert_eq!(page.matches("<svg ").count(), 4, "{page}");
+    let said = anygrad(
+        elsewhere.path(),
+        &["compare", run, "--json", "--out", "one.svg"],
+    );
+    let object = objects(&said.stdout).pop().unwrap();
+    assert_scores(&object["runs"][0]["test"]);
+    let picture = fs::read_to_string(elsewhere.path().join("one.svg")).unwrap();
+    assert!(picture.starts_with("<svg xmlns="), "{picture}");
+    let said = anygrad(elsewhere.path(), &["compare", run, "--out", "one.png"]);
+    assert_eq!(said.code, 2, "{}", said.stderr);
+}
+
+#[test]
+fn a_run_is_inspected_by_its_configuration() {
+    let Some((folder, _)) = trained() else { return };
+    let said = anygrad(folder.path(), &["inspect", "runs/digits", "--json"]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert_eq!(objects(&said.stdout)[0]["parameters"], 13_706);
+}
+
+#[test]
+fn a_configuration_to_begin_with_is_written_once_and_trains() {
+    let folder = empty();
+    for name in ["digits", "images", "csv", "idx"] {
+        let said = anygrad(folder.path(), &["init", name]);
+        assert_eq!(said.code, 0, "{}", said.stderr);
+        let file = format!("{name}.toml");
+        assert!(
+            said.stderr.contains(&format!("anygrad train {file}")),
+            "{}",
+            said.stderr
+        );
+        let again = anygrad(folder.path(), &["init", name]);
+        assert_eq!(again.code, 2, "{}", again.stderr);
+        assert!(again.stderr.contains("--out"), "{}", again.stderr);
+    }
+    let unknown = anygrad(folder.path(), &["init", "nothing"]);
+    assert!(
+        unknown.code == 2 && unknown.stderr.contains("images"),
+        "{}",
+        unknown.stderr
+    );
+    if common::gpu(anygrad::gpu::Trust::Trusted).is_none() {
+        return;
+    }
+    let table: String = (0..60)
+        .map(|i| format!("{},{},{}\n", i % 3, i * 7 % 11, ["a", "b", "c"][i % 3]))
+        .collect();
+    fs::write(folder.path().join("t.csv"), format!("x,y,class\n{table}")).unwrap();
+    for (class, shade) in [("dark", 40), ("light", 200)] {
+        let pictures = folder.path().join("pictures").join(class);
+        fs::create_dir_all(&pictures).unwrap();
+        for i in 0..6 {
+            let pixels = vec![shade + i; 64];
+            let path = pictures.join(format!("{i}.png"));
+            image::save_buffer(path, &pixels, 8, 8, ColorType::L8).unwrap();
+        }
+    }
+    for (config, data) in [
+        ("digits.toml", None),
+        ("csv.toml", Some("t.csv")),
+        ("images.toml", Some("pictures")),
+    ] {
+        let mut args = vec!["train", config, "-q", "--set", "train.epochs=1"];
+        args.extend(data.into_iter().flat_map(|data| ["--data", data]));
+        let said = anygrad(folder.path(), &args);
+        assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{config}");
+    }
 }

@@ -1,6 +1,7 @@
 //! What moves the weights: optimisers, losses, schedules, clipping, parts of a batch, averages, weights by name.
 
 use super::*;
+use anygrad::train::Metric;
 
 #[test]
 fn twelve_steps_under_a_schedule_are_those_of_the_references() {
@@ -211,4 +212,96 @@ fn names_that_no_weight_has_and_nothing_to_train_are_refused() {
     assert!(error.starts_with("small.toml:14:1:"), "{error}");
     let error = refused("[[param]]\nmatch = \"*\"\nfreeze = true").to_string();
     assert!(error.contains("every weight is frozen"), "{error}");
+}
+
+/// The losses of a training are those of the references.
+fn losses_agree(config: &Config, dataset: &Dataset) -> (Outcome, Vec<f32>) {
+    let (outcome, losses) = trained(config, dataset, Trust::Trusted);
+    let (truth, _) = interpreted(config, dataset, losses.len());
+    for (&loss, truth) in losses.iter().zip(truth) {
+        let error = (f64::from(loss) - truth).abs();
+        assert!(
+            error <= 1e-5 * truth.abs().max(1.0),
+            "{loss}, truth {truth}"
+        );
+    }
+    (outcome, losses)
+}
+
+#[test]
+fn weights_of_samples_count_by_their_shares_of_the_whole_batch() {
+    if common::gpu(Trust::Trusted).is_none() {
+        return;
+    }
+    let weighing = |weight: fn(u8) -> f32| Dataset {
+        weights: Some((0..41).map(weight).collect()),
+        ..random_dataset()
+    };
+    let of = |train: &str, batch: usize| {
+        let text = small("kind = \"sgd\"\nlearning_rate = 0.1", train, "").to_toml();
+        let text = text.replace("\nbatch = 5\n", &format!("\nbatch = {batch}\n"));
+        config::parse("weighted.toml", &text, &[]).unwrap()
+    };
+    let config = of("", 15);
+    let uneven = weighing(|i| f32::from(i % 5) * 0.5);
+    let weighted = losses_agree(&config, &uneven);
+    // PyTorch divides by the sum of the weights, so that only their ratios matter.
+    let larger = weighing(|i| f32::from(i % 5) * 4.0);
+    agree(
+        &trained(&config, &larger, Trust::Trusted),
+        &weighted,
+        "eight times the weights",
+    );
+    let plain = trained(&config, &random_dataset(), Trust::Trusted);
+    let even = weighing(|_| 3.0);
+    agree(
+        &trained(&config, &even, Trust::Trusted),
+        &plain,
+        "even weights",
+    );
+    assert_ne!(weighted.1, plain.1, "uneven weights make a difference");
+    let parts = trained(
+        &of("accumulate = 3\nmicro_batch = 4", 5),
+        &uneven,
+        Trust::Trusted,
+    );
+    agree(&parts, &weighted, "in parts");
+}
+
+#[test]
+fn one_output_tells_two_classes_apart() {
+    if common::gpu(Trust::Trusted).is_none() {
+        return;
+    }
+    // The brighter half of grey pictures is the second class.
+    let brightness = |sample: usize| u8::try_from(sample * 6).unwrap();
+    let labels: Vec<u32> = (0..41).map(|sample| u32::from(sample % 2 == 1)).collect();
+    let bytes = (0..41).flat_map(|sample| {
+        let shade = brightness(sample / 4) + if sample % 2 == 1 { 190 } else { 0 };
+        std::iter::repeat_n(shade, 9 * 7 * 3)
+    });
+    let dataset = Dataset {
+        samples: Samples::Bytes(bytes.collect()),
+        targets: Targets::Classes {
+            labels,
+            names: ["dark", "bright"].map(str::to_owned).to_vec(),
+        },
+        ..random_dataset()
+    };
+    let text = small(
+        "kind = \"adam\"\nlearning_rate = 0.02",
+        "loss = \"binary_cross_entropy\"",
+        "",
+    )
+    .to_toml();
+    let text = text.replace("out_features = 4\n", "out_features = 1\n");
+    let mut config = config::parse("yes-or-no.toml", &text, &[]).unwrap();
+    losses_agree(&config, &dataset);
+    config.train.length = config::Length::Epochs(30);
+    let (outcome, losses) = trained(&config, &dataset, Trust::Trusted);
+    assert!(losses[losses.len() - 1] < losses[0] / 2.0, "{losses:?}");
+    let figure = outcome.test.unwrap().metric;
+    assert_eq!(figure, Metric::Accuracy(1.0), "every picture is told apart");
+    let three = Network::new(&config, [9, 7, 3], 3).unwrap_err();
+    assert!(three.to_string().contains("3 classes"), "{three}");
 }

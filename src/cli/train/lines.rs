@@ -220,7 +220,9 @@ pub(super) fn end(summary: &Summary, folder: &str) -> Vec<String> {
         format::seconds(summary.startup_seconds)
     ));
     lines.extend(ending(summary));
-    lines.push(format!("the trained network is in {folder}"));
+    lines.push(format!(
+        "the trained network is in {folder}, with a page about it: report.html"
+    ));
     lines
 }
 
@@ -361,7 +363,7 @@ mod tests {
             [
                 "test: accuracy 97.50 %, loss 0.0625",
                 "trained in 3.2 s, after 0.5 s to get ready",
-                "the trained network is in runs/digits",
+                "the trained network is in runs/digits, with a page about it: report.html",
             ]
         );
     }

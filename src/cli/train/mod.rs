@@ -392,6 +392,7 @@ impl Session<'_> {
                 folder
             }
         };
+        folder.environment(start, &super::command_line())?;
         let path = folder.path().to_owned();
         self.run = Some(Run {
             start: start.clone(),

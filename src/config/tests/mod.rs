@@ -8,7 +8,7 @@ mod overrides;
 mod reading;
 
 /// A small file that is right.
-const SMALL: &str = "\
+pub(super) const SMALL: &str = "\
 [data]
 source = \"digits\"
 [optimizer]
@@ -42,7 +42,7 @@ const SCHEDULES: [&str; 8] = [
 ];
 
 /// The full file, once for each optimizer, for each schedule and for each source of data.
-fn all_full() -> Vec<String> {
+pub(super) fn all_full() -> Vec<String> {
     let with_schedule = |schedule: &str| full(&format!("{}\n[schedule]\n{schedule}", FULL[0]));
     let begin = full(FULL[0]).find("source").unwrap();
     let end = full(FULL[0]).find("[train]").unwrap();
