@@ -133,8 +133,9 @@ fn apply(@builtin(global_invocation_id) global_id: vec3<u32>) {
         p = (((p * deviation + mean) - 0.5) * drawn[begin + 6u] + 0.5 + drawn[begin + 7u] - mean) / deviation;
     }
     let hole = vec2<f32>(f32(i), f32(j)) - vec2<f32>(drawn[begin + 8u], drawn[begin + 9u]);
-    let side = drawn[begin + 10u];
-    if (hole.x >= 0.0 && hole.y >= 0.0 && hole.x < side && hole.y < side) {
+    // Half a pixel away from the whole numbers that corner and side are.
+    let end = drawn[begin + 10u] - 0.5;
+    if (hole.x > -0.5 && hole.y > -0.5 && hole.x < end && hole.y < end) {
         p = black;
     }
     y[id] = p;

@@ -125,7 +125,9 @@ pub fn apply(x: &Array, drawn: &Array, mean: &[f64], std: &[f64], color: bool) -
                         p = (((p * std + mean) - 0.5) * d[6] + 0.5 + d[7] - mean) / std;
                     }
                     let (dy, dx) = (i as f64 - d[8], j as f64 - d[9]);
-                    let is_hole = dy >= 0.0 && dx >= 0.0 && dy < d[10] && dx < d[10];
+                    // Half a pixel away from the whole numbers that corner and side are.
+                    let end = d[10] - 0.5;
+                    let is_hole = dy > -0.5 && dx > -0.5 && dy < end && dx < end;
                     y.data[((b * h + i) * w + j) * channels + c] = if is_hole { black } else { p };
                 }
             }
