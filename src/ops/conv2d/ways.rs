@@ -376,4 +376,4 @@ const MAX_TRIPS: usize = 40_000;
 const WANTED_INVOCATIONS: usize = 2048;
 
 /// A chunk of a sum has at least about this many terms.
-const MIN_SUM: usize = 128;
+const MIN_SUM: usize = 256;
