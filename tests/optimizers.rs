@@ -203,7 +203,7 @@ fn distance(path: &[Vec<f64>], golden: &[(usize, Vec<f64>)]) -> f64 {
     let mut worst = 0.0f64;
     for (step, golden) in golden {
         for (ours, golden) in path[step - 1].iter().zip(golden) {
-            assert!(ours.is_finite());
+            assert!(ours.is_finite(), "step {step}");
             worst = worst.max((ours - golden).abs() / golden.abs().max(1.0));
         }
     }

@@ -50,7 +50,8 @@ fn learning_rates(schedule: &str, steps: usize) -> Vec<f64> {
         match event {
             Event::Steps(steps) => rates.extend(steps.learning_rates.iter().map(|&r| f64::from(r))),
             Event::Epoch(epoch) => {
-                assert_eq!(Some(&f64::from(epoch.learning_rate)), rates.last());
+                let last = rates.last();
+                assert_eq!(Some(&f64::from(epoch.learning_rate)), last, "{epoch:?}");
             }
             _ => {}
         }

@@ -59,9 +59,9 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
         to: options.to,
         steps: options.steps,
     };
-    if !(f64::from(f32::MIN_POSITIVE)..f64::from(f32::MAX)).contains(&range.from)
-        || !(range.to > range.from && range.to <= f64::from(f32::MAX))
-    {
+    let normal = f64::from(f32::MIN_POSITIVE)..=f64::from(f32::MAX);
+    let ends = [range.from, range.to];
+    if range.to <= range.from || !ends.iter().all(|rate| normal.contains(rate)) {
         return Err(Error::usage(
             format!(
                 "--from {} --to {}: no range of learning rates",

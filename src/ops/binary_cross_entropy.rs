@@ -55,7 +55,7 @@ impl Op for BinaryCrossEntropy {
     }
 }
 
-/// Every shape of [`regression::cases`] with soft targets; and logits so large that their exponentials overflow, right and wrong.
+/// Every shape of `regression::cases` with soft targets; and logits so large that their exponentials overflow, right and wrong.
 pub fn cases() -> Vec<Case> {
     let op = || BinaryCrossEntropy::Forward;
     let mut cases = regression::cases(op, &Domain::Normal, &Domain::Positive);

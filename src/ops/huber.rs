@@ -76,7 +76,7 @@ impl Op for Huber {
     }
 }
 
-/// Every shape of [`regression::cases`] with differences on both sides of delta.
+/// Every shape of `regression::cases` with differences on both sides of delta.
 pub fn cases() -> Vec<Case> {
     let of = |delta| move || Huber::Forward { delta };
     let mut cases = regression::cases(of(1.0), &Domain::Normal, &Domain::Normal);

@@ -55,7 +55,7 @@ impl Op for Mae {
     }
 }
 
-/// Every shape of [`regression::cases`] with predictions away from their targets; and ties, where the slope is 0.
+/// Every shape of `regression::cases` with predictions away from their targets; and ties, where the slope is 0.
 pub fn cases() -> Vec<Case> {
     // The kink is where prediction and target meet.
     let mut cases = regression::cases(|| Mae::Forward, &Domain::AwayFromZero, &Domain::Below(1));

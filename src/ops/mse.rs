@@ -54,7 +54,7 @@ impl Op for Mse {
     }
 }
 
-/// Every shape of [`regression::cases`].
+/// Every shape of `regression::cases`.
 pub fn cases() -> Vec<Case> {
     regression::cases(|| Mse::Forward, &Domain::Normal, &Domain::Normal)
 }

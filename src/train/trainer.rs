@@ -286,7 +286,7 @@ fn train_in<'scope>(
     let evaluation = match (&mut test, plans.test_answers) {
         (Some(test), Some(answers)) => {
             let (scores, answers) = test.judge(&session, answers, model.outputs())?;
-            Some(Evaluation::of(dataset, part, &model, scores, answers, &[]))
+            Some(Evaluation::of(dataset, part, model, scores, answers, &[]))
         }
         _ => None,
     };
