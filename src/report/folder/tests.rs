@@ -6,12 +6,17 @@ use crate::config;
 use crate::error::Class;
 use crate::train::{Metric, Weights};
 
+/// The folder of a run of the digits that has just begun.
+fn create(parent: &Path) -> RunFolder {
+    RunFolder::create(parent, "digits", &shipped(), None, &Tuning::default()).unwrap()
+}
+
 #[test]
 fn the_second_run_of_a_name_gets_a_number_and_so_does_the_third() {
     let parent = tempfile::tempdir().unwrap();
     let runs = parent.path().join("deep/runs");
     let names: Vec<_> = (0..3)
-        .map(|_| RunFolder::create(&runs, "digits", &shipped(), None, &Tuning::default()).unwrap())
+        .map(|_| create(&runs))
         .map(|run| run.path().strip_prefix(&runs).unwrap().to_owned())
         .collect();
     assert_eq!(names, ["digits", "digits-2", "digits-3"].map(PathBuf::from));
@@ -50,14 +55,7 @@ fn runs_that_begin_together_never_share_a_folder() {
 #[test]
 fn metrics_grow_by_a_line_per_epoch_and_leave_missing_scores_empty() {
     let parent = tempfile::tempdir().unwrap();
-    let mut run = RunFolder::create(
-        parent.path(),
-        "digits",
-        &shipped(),
-        None,
-        &Tuning::default(),
-    )
-    .unwrap();
+    let mut run = create(parent.path());
     let text = || fs::read_to_string(parent.path().join("digits/metrics.csv")).unwrap();
     let columns = columns(Task::Classification);
     assert_eq!(text(), format!("{columns}\n"));
@@ -81,14 +79,7 @@ fn metrics_grow_by_a_line_per_epoch_and_leave_missing_scores_empty() {
 #[test]
 fn a_finished_run_has_all_files_and_a_summary_of_its_last_epoch() {
     let parent = tempfile::tempdir().unwrap();
-    let mut run = RunFolder::create(
-        parent.path(),
-        "digits",
-        &shipped(),
-        None,
-        &Tuning::default(),
-    )
-    .unwrap();
+    let mut run = create(parent.path());
     run.epoch(&epoch(1, None)).unwrap();
     run.finish(&start(), &outcome()).unwrap();
     let mut names: Vec<_> = fs::read_dir(run.path())
@@ -123,19 +114,13 @@ fn a_finished_run_has_all_files_and_a_summary_of_its_last_epoch() {
 #[test]
 fn the_weights_of_the_last_step_stand_beside_their_average() {
     let parent = tempfile::tempdir().unwrap();
-    let run = RunFolder::create(
-        parent.path(),
-        "digits",
-        &shipped(),
-        None,
-        &Tuning::default(),
-    );
+    let mut run = create(parent.path());
     let last = Weights::default();
     let outcome = Outcome {
         raw_weights: Some(last.clone()),
         ..outcome()
     };
-    run.unwrap().finish(&start(), &outcome).unwrap();
+    run.finish(&start(), &outcome).unwrap();
     let file = parent.path().join("digits").join(LAST_WEIGHTS);
     assert_eq!(fs::read(file).unwrap(), last.to_bytes().unwrap());
 }
@@ -143,14 +128,7 @@ fn the_weights_of_the_last_step_stand_beside_their_average() {
 #[test]
 fn a_run_that_was_profiled_has_a_trace() {
     let parent = tempfile::tempdir().unwrap();
-    let mut run = RunFolder::create(
-        parent.path(),
-        "digits",
-        &shipped(),
-        None,
-        &Tuning::default(),
-    )
-    .unwrap();
+    let mut run = create(parent.path());
     let outcome = Outcome {
         profile: Some(super::super::fabricated::profile()),
         ..outcome()
@@ -173,14 +151,7 @@ fn the_configuration_of_a_run_says_the_same_as_the_one_it_came_from() {
 #[test]
 fn two_processes_never_train_in_one_folder() {
     let parent = tempfile::tempdir().unwrap();
-    let run = RunFolder::create(
-        parent.path(),
-        "digits",
-        &shipped(),
-        None,
-        &Tuning::default(),
-    )
-    .unwrap();
+    let run = create(parent.path());
     let error = RunFolder::reopen(run.path()).unwrap_err();
     assert_eq!(error.class(), Class::Usage);
     let process = format!("(process {})", std::process::id());
@@ -193,14 +164,7 @@ fn two_processes_never_train_in_one_folder() {
 #[test]
 fn a_run_that_goes_on_has_the_metrics_of_its_checkpoint_and_no_more() {
     let parent = tempfile::tempdir().unwrap();
-    let mut run = RunFolder::create(
-        parent.path(),
-        "digits",
-        &shipped(),
-        None,
-        &Tuning::default(),
-    )
-    .unwrap();
+    let mut run = create(parent.path());
     for number in 1..=3 {
         run.epoch(&epoch(number, None)).unwrap();
     }
