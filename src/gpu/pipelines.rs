@@ -101,9 +101,8 @@ fn compile_all(
         let workers: Vec<_> = kernels
             .chunks(of_core)
             .map(|part| {
-                let compile = |(source, kernel): &(&Source, &Kernel)| {
-                    compile(device, trust, kernel, source)
-                };
+                let compile =
+                    |(source, kernel): &(&Source, &Kernel)| compile(device, trust, kernel, source);
                 scope.spawn(move || part.iter().map(compile).collect::<Vec<_>>())
             })
             .collect();

@@ -12,7 +12,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::graph::op::MAX_LOOP_TRIPS;
-use crate::graph::{Constant, Fusion, Graph, Lowering, Node, Operand, Precision, Storage, Target, Value};
+use crate::graph::{
+    Constant, Fusion, Graph, Lowering, Node, Operand, Precision, Storage, Target, Value,
+};
 
 /// A step, ready to be replayed.
 #[derive(Clone, Debug)]
@@ -233,7 +235,9 @@ impl Plan {
                 })
                 .collect();
             let halves = dispatch.operands.iter().map(|operand| match *operand {
-                Operand::Input(i) | Operand::Update { input: i, .. } => graph.is_half(node.inputs[i]),
+                Operand::Input(i) | Operand::Update { input: i, .. } => {
+                    graph.is_half(node.inputs[i])
+                }
                 Operand::Output(i) => graph.is_half(node.outputs[i]),
                 Operand::Scratch(_) => false,
             });

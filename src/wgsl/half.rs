@@ -96,9 +96,9 @@ fn accesses(code: &str, arrays: &BTreeMap<String, String>) -> String {
 /// The name with which the code ends.
 fn last_word(code: &str) -> &str {
     let part_of_word = |c: char| c.is_alphanumeric() || c == '_';
-    let begin = code
-        .rfind(|c| !part_of_word(c))
-        .map_or(0, |at| at + code[at..].chars().next().map_or(1, char::len_utf8));
+    let begin = code.rfind(|c| !part_of_word(c)).map_or(0, |at| {
+        at + code[at..].chars().next().map_or(1, char::len_utf8)
+    });
     &code[begin..]
 }
 
@@ -127,7 +127,9 @@ fn component(code: &str) -> (&str, &str) {
     let mut letters = code.chars();
     let one = letters.next() == Some('.')
         && letters.next().is_some_and(|c| "xyzwrgba".contains(c))
-        && !letters.next().is_some_and(|c| c.is_alphanumeric() || c == '_');
+        && !letters
+            .next()
+            .is_some_and(|c| c.is_alphanumeric() || c == '_');
     code.split_at(if one { 2 } else { 0 })
 }
 
@@ -135,7 +137,9 @@ fn component(code: &str) -> (&str, &str) {
 fn assignment(code: &str) -> Option<(&str, &str)> {
     let code = code.trim_start();
     let operators = ["=", "+=", "-=", "*=", "/="];
-    let operator = operators.into_iter().find(|operator| code.starts_with(operator))?;
+    let operator = operators
+        .into_iter()
+        .find(|operator| code.starts_with(operator))?;
     let after = &code[operator.len()..];
     (!after.starts_with('=')).then_some((operator, after))
 }
