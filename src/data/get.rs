@@ -7,7 +7,8 @@ mod catalog;
 #[cfg(feature = "download")]
 mod transfer;
 
-#[cfg(all(test, feature = "download"))]
+#[cfg(test)]
+#[cfg(feature = "download")]
 mod tests;
 
 use std::path::Path;
