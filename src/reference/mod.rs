@@ -19,6 +19,7 @@ pub mod confusion_matrix;
 pub mod conv2d;
 pub mod count_correct;
 pub mod cross_entropy;
+pub mod depthwise_conv2d;
 pub mod gather_batch;
 pub mod huber;
 pub mod lion;
