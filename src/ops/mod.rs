@@ -30,6 +30,7 @@ pub mod log_softmax;
 pub mod mae;
 pub mod matmul;
 pub mod max_pool2d;
+pub mod mixup;
 pub mod mse;
 pub mod mul;
 mod pooling;
@@ -110,6 +111,7 @@ registry![
     mae,
     matmul,
     max_pool2d,
+    mixup,
     mse,
     mul,
     reduce_sum,

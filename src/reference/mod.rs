@@ -26,6 +26,7 @@ pub mod log_softmax;
 pub mod mae;
 pub mod matmul;
 pub mod max_pool2d;
+pub mod mixup;
 pub mod mse;
 pub mod mul;
 pub mod reduce_sum;
