@@ -340,7 +340,8 @@ fn a_streamed_training_of_mixed_samples_in_parts_that_goes_on_ends_in_the_bits_o
         return;
     }
     let dataset = random_dataset();
-    let optimizer = format!("{ADAM}\n[data.augment]\nmixup = 0.4\nflip = \"horizontal\"\nshift = 1");
+    let optimizer =
+        format!("{ADAM}\n[data.augment]\nmixup = 0.4\nflip = \"horizontal\"\nshift = 1");
     let with = |stream, every| {
         let mut config = small(&optimizer, "accumulate = 2\nmicro_batch = 3", "");
         config.train.length = config::Length::Steps(11);

@@ -112,7 +112,9 @@ impl Augment {
         } = *self;
         (shift, cutout) != (0, 0)
             || flip != Flip::None
-            || [rotate, scale, brightness, contrast].iter().any(|&strength| strength > 0.0)
+            || [rotate, scale, brightness, contrast]
+                .iter()
+                .any(|&strength| strength > 0.0)
     }
 }
 

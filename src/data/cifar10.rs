@@ -42,7 +42,16 @@ const FOLDER: &str = "cifar-10-batches-bin";
 const ARCHIVE: &str = "cifar-10-binary.tar.gz";
 
 const CLASSES: [&str; 10] = [
-    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
 ];
 
 const GET: &str = "`anygrad data get cifar10` fetches the binary version; the ones for Python and Matlab are other formats";
@@ -110,7 +119,10 @@ fn find(path: &Path) -> Result<Found> {
         return Ok(Found::Archive(path.join(ARCHIVE)));
     }
     if !path.is_dir() {
-        return Err(Error::data(format!("{}: no such folder", path.display()), GET));
+        return Err(Error::data(
+            format!("{}: no such folder", path.display()),
+            GET,
+        ));
     }
     let entries = fs::read_dir(path).map_err(|error| Error::io(path, "read", error))?;
     let names =
@@ -151,9 +163,15 @@ fn missing(place: &Path, names: &[&str]) -> Error {
 
 /// Reads the six files of an archive of `size` bytes, gzipped or not. `path` is for messages.
 fn from_archive(path: &Path, mut source: impl BufRead, size: u64) -> Result<[Batch; 6]> {
-    let begin = source.fill_buf().map_err(|error| Error::io(path, "read", error))?;
+    let begin = source
+        .fill_buf()
+        .map_err(|error| Error::io(path, "read", error))?;
     if begin.starts_with(&[0x1f, 0x8b]) {
-        members(path, MultiGzDecoder::new(source), size.saturating_mul(files::DEFLATE_RATIO))
+        members(
+            path,
+            MultiGzDecoder::new(source),
+            size.saturating_mul(files::DEFLATE_RATIO),
+        )
     } else {
         members(path, source, size)
     }
@@ -241,7 +259,9 @@ impl Batch {
             batch.labels.push(u32::from(label));
             let planes = &record[1..];
             for pixel in 0..PLANE {
-                batch.pixels.extend([0, 1, 2].map(|color| planes[color * PLANE + pixel]));
+                batch
+                    .pixels
+                    .extend([0, 1, 2].map(|color| planes[color * PLANE + pixel]));
             }
         }
         Ok(batch)

@@ -98,7 +98,10 @@ impl<R: Read> Tar<R> {
     }
 
     fn cut(&self) -> Broken {
-        Broken::Archive(format!("truncated: the archive ends at byte {}", self.offset))
+        Broken::Archive(format!(
+            "truncated: the archive ends at byte {}",
+            self.offset
+        ))
     }
 }
 

@@ -44,7 +44,10 @@ const DRAW_TRIPS: usize = 10;
 /// # Panics
 /// If `alpha` is not a positive number.
 pub fn shares(alpha: f64) -> Vec<f32> {
-    assert!(alpha > 0.0 && alpha.is_finite(), "Beta({alpha}, {alpha}) is a distribution");
+    assert!(
+        alpha > 0.0 && alpha.is_finite(),
+        "Beta({alpha}, {alpha}) is a distribution"
+    );
     /// Pieces of the integral.
     const PIECES: usize = 1 << 14;
     // The smaller share x has the density x^(α-1) (1 - x)^(α-1) up to 1/2. With x = z^m it has no pole.
@@ -56,7 +59,8 @@ pub fn shares(alpha: f64) -> Vec<f32> {
     let mut integral = vec![0.0];
     for piece in 0..PIECES {
         // Simpson's rule; of a root at 0 the middle is what counts.
-        let [begin, middle, end] = [0.0, 0.5, 1.0].map(|part| density((piece as f64 + part) * width));
+        let [begin, middle, end] =
+            [0.0, 0.5, 1.0].map(|part| density((piece as f64 + part) * width));
         integral.push(integral[piece] + (begin + 4.0 * middle + end) / 6.0);
     }
     let total = integral[PIECES];
@@ -69,7 +73,11 @@ pub fn shares(alpha: f64) -> Vec<f32> {
         }
         let next = (piece + 1).min(PIECES);
         let step = integral[next] - integral[piece];
-        let part = if step > 0.0 { (wanted - integral[piece]) / step } else { 0.0 };
+        let part = if step > 0.0 {
+            (wanted - integral[piece]) / step
+        } else {
+            0.0
+        };
         (1.0 - ((piece as f64 + part) * width).powf(m)) as f32
     };
     (0..ENTRIES).map(share).collect()
@@ -105,7 +113,10 @@ impl Op for Mixup {
                         ("table", TensorType::f32([ENTRIES])),
                     ],
                 )?;
-                if count == 0 || batch == 0 || u32::try_from(count + batch.max(first + rows)).is_err() {
+                if count == 0
+                    || batch == 0
+                    || u32::try_from(count + batch.max(first + rows)).is_err()
+                {
                     return Err(ShapeError::new(format!(
                         "mixup of {count} samples in batches of {batch}, rows from {first}: there must be at least one of each, counted \
                          in 32 bits"
@@ -236,7 +247,13 @@ pub fn cases() -> Vec<Case> {
         ];
         cases.push(Case::new(op, inputs));
     }
-    for dims in [&[1, 1][..], &[3, 7], &[5, 3, 3, 2], &[64, 8, 8, 1], &[7, 11, 13, 3]] {
+    for dims in [
+        &[1, 1][..],
+        &[3, 7],
+        &[5, 3, 3, 2],
+        &[64, 8, 8, 1],
+        &[7, 11, 13, 3],
+    ] {
         let inputs = vec![
             CaseInput::normal(dims.to_vec()),
             CaseInput::normal(dims.to_vec()),
@@ -271,8 +288,14 @@ mod tests {
         assert!(worst(0.5, arcsine) < 1e-6, "{}", worst(0.5, arcsine));
         // Of Beta(2, 2) the distribution is 3x² - 2x³.
         for (entry, share) in shares(2.0).into_iter().enumerate() {
-            let (x, p) = (f64::from(share), 0.5 + 0.5 * entry as f64 / INTERVALS as f64);
-            assert!((3.0 * x * x - 2.0 * x * x * x - p).abs() < 1e-6, "entry {entry}");
+            let (x, p) = (
+                f64::from(share),
+                0.5 + 0.5 * entry as f64 / INTERVALS as f64,
+            );
+            assert!(
+                (3.0 * x * x - 2.0 * x * x * x - p).abs() < 1e-6,
+                "entry {entry}"
+            );
         }
     }
 
@@ -285,7 +308,10 @@ mod tests {
             assert_eq!(table[INTERVALS], 1.0, "alpha {alpha}");
         }
         let mean = |alpha: f64| shares(alpha).iter().sum::<f32>() / ENTRIES as f32;
-        assert!(mean(0.1) > 0.9 && mean(8.0) < 0.65, "a small alpha mixes little");
+        assert!(
+            mean(0.1) > 0.9 && mean(8.0) < 0.65,
+            "a small alpha mixes little"
+        );
     }
 
     fn draw(seed: u64, epoch: f64, position: f64, indices: std::ops::Range<u32>) -> Vec<Array> {
@@ -313,7 +339,10 @@ mod tests {
         assert!((0.73..0.77).contains(&share), "even from 1/2 to 1: {share}");
         // Ten samples are left of the epoch.
         let last = draw(1, 0.0, 990.0, 0..32);
-        assert!(last[0].data.iter().all(|&partner| partner < 10.0), "only real rows");
+        assert!(
+            last[0].data.iter().all(|&partner| partner < 10.0),
+            "only real rows"
+        );
         assert_eq!(last[1].data[10..], [1.0; 22]);
         assert_eq!(last[2].data[10..], [0.0; 22]);
         assert_ne!(draw(1, 1.0, 0.0, 0..1000)[1].data, drawn[1].data);

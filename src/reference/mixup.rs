@@ -33,7 +33,8 @@ pub fn draw(
             [word(indices.data[i]), 0, STREAM, word(epoch)],
             rng::key(seed),
         );
-        partner.data[i] = f64::from(words[0] % u32::try_from(real).expect("rows are counted in 32 bits"));
+        partner.data[i] =
+            f64::from(words[0] % u32::try_from(real).expect("rows are counted in 32 bits"));
         let place = f64::from(words[1] >> 8) / f64::from(1 << 24) * intervals;
         let below = (0..table.data.len() - 1)
             .rev()

@@ -434,7 +434,7 @@ mod tests {
                 match &saved {
                     Ok(_) => assert_eq!(newest, 20, "{fault:?} {at}"),
                     Err(error) => {
-                        assert_eq!(error.class(), crate::error::Class::Storage, "{error}");
+                        assert_eq!(error.class(), Class::Storage, "{error}");
                         assert!(error.to_string().contains("checkpoints"), "{error}");
                         assert!(newest == 10 || newest == 20, "{fault:?} {at}: {newest}");
                     }

@@ -173,7 +173,6 @@ impl Builder<'_> {
         };
         let (x, loss_weights, other) = if self.mixes() {
             let rows = Rows {
-                pass,
                 op: chooses,
                 counters,
                 indices,

@@ -9,7 +9,9 @@ use super::*;
 use anygrad::rng::{Sequence, Stream};
 
 fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+    value
+        .as_f64()
+        .unwrap_or_else(|| panic!("{value} is no number"))
 }
 
 #[test]
@@ -20,14 +22,22 @@ fn folds_hold_out_every_sample_once_and_tell_mean_and_deviation() {
     let folder = empty();
     let args = ["train", "digits", "--folds", "3", "--set", "train.epochs=2"];
     let said = anygrad(folder.path(), &[&args[..], &["--json"]].concat());
-    assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{}", said.stdout);
+    assert_eq!(
+        (said.code, said.stderr.as_str()),
+        (0, ""),
+        "{}",
+        said.stdout
+    );
     let events = objects(&said.stdout);
     let starts: Vec<&Value> = (events.iter())
         .filter(|event| event["event"] == "start")
         .map(|event| &event["samples"])
         .collect();
     assert_eq!(starts.len(), 3);
-    let held_out: f64 = starts.iter().map(|samples| number(&samples["validation"])).sum();
+    let held_out: f64 = starts
+        .iter()
+        .map(|samples| number(&samples["validation"]))
+        .sum();
     for samples in &starts {
         let here = number(&samples["train"]) + number(&samples["validation"]);
         assert_eq!(here, held_out, "each sample is held out once: {starts:?}");
@@ -40,18 +50,35 @@ fn folds_hold_out_every_sample_once_and_tell_mean_and_deviation() {
         .collect();
     let mean = accuracies.iter().sum::<f64>() / 3.0;
     let squares: f64 = accuracies.iter().map(|a| (a - mean).powi(2)).sum();
-    assert!((number(&last["mean"]["metric"]) - mean).abs() < 1e-6, "{last}");
+    assert!(
+        (number(&last["mean"]["metric"]) - mean).abs() < 1e-6,
+        "{last}"
+    );
     let deviation = (squares / 2.0).sqrt();
-    assert!((number(&last["deviation"]["metric"]) - deviation).abs() < 1e-6, "{last}");
+    assert!(
+        (number(&last["deviation"]["metric"]) - deviation).abs() < 1e-6,
+        "{last}"
+    );
     // People see the same, and the folds are runs of their own.
     let run = last["run"].as_str().unwrap();
     let said = anygrad(folder.path(), &["eval", &format!("{run}/fold-2"), "--json"]);
     assert_eq!(said.code, 0, "{}", said.stderr);
     let said = anygrad(folder.path(), &args);
-    let shown = said.stdout.lines().find(|line| line.starts_with("mean ")).unwrap();
+    let shown = said
+        .stdout
+        .lines()
+        .find(|line| line.starts_with("mean "))
+        .unwrap();
     assert!(shown.contains(&format!("{:.2} %", 100.0 * mean)), "{shown}");
-    let shown = said.stdout.lines().find(|line| line.starts_with("deviation ")).unwrap();
-    assert!(shown.contains(&format!("{:.2} %", 100.0 * deviation)), "{shown}");
+    let shown = said
+        .stdout
+        .lines()
+        .find(|line| line.starts_with("deviation "))
+        .unwrap();
+    assert!(
+        shown.contains(&format!("{:.2} %", 100.0 * deviation)),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -129,8 +156,15 @@ fn cleaned_arrays_train_and_nothing_more_is_found_in_them() {
     }
     let said = anygrad(folder.path(), &["data", "check", "arrays"]);
     assert_eq!(said.code, 1, "{}", said.stdout);
-    assert!(said.stderr.contains("anygrad data clean arrays"), "{}", said.stderr);
-    let said = anygrad(folder.path(), &["data", "clean", "arrays", "--out", "clean"]);
+    assert!(
+        said.stderr.contains("anygrad data clean arrays"),
+        "{}",
+        said.stderr
+    );
+    let said = anygrad(
+        folder.path(),
+        &["data", "clean", "arrays", "--out", "clean"],
+    );
     assert_eq!(said.code, 0, "{}", said.stderr);
     assert!(said.stdout.contains("118 samples"), "{}", said.stdout);
     let said = anygrad(folder.path(), &["data", "check", "clean"]);
@@ -139,7 +173,15 @@ fn cleaned_arrays_train_and_nothing_more_is_found_in_them() {
                   [[layer]]\nkind = \"dense\"\nout_features = 3\n";
     fs::write(folder.path().join("net.toml"), config).unwrap();
     let said = anygrad(folder.path(), &["train", "net.toml", "--json"]);
-    assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{}", said.stdout);
+    assert_eq!(
+        (said.code, said.stderr.as_str()),
+        (0, ""),
+        "{}",
+        said.stdout
+    );
     let events = objects(&said.stdout);
-    assert_eq!(events[0]["samples"]["test"], 29, "30 and 2, without 3 of them");
+    assert_eq!(
+        events[0]["samples"]["test"], 29,
+        "30 and 2, without 3 of them"
+    );
 }

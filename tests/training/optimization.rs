@@ -165,11 +165,18 @@ fn twelve_steps_of_mixed_samples_are_those_of_the_references_and_others_than_wit
     let free = trained(&small(optimizer, "", ""), &dataset, Trust::Trusted);
     for (augment, train) in [
         ("mixup = 1.0", "label_smoothing = 0.1"),
-        ("mixup = 0.2\nshift = 2\nflip = \"horizontal\"", "accumulate = 2\nmicro_batch = 3"),
+        (
+            "mixup = 0.2\nshift = 2\nflip = \"horizontal\"",
+            "accumulate = 2\nmicro_batch = 3",
+        ),
         ("mixup = 4.0", "loss = \"binary_cross_entropy\""),
         ("mixup = 0.4", "loss = \"mse\""),
     ] {
-        let config = small(&format!("{optimizer}\n[data.augment]\n{augment}"), train, "");
+        let config = small(
+            &format!("{optimizer}\n[data.augment]\n{augment}"),
+            train,
+            "",
+        );
         agrees_with_the_references(&config, 1e-5);
         let mixed = trained(&config, &dataset, Trust::Trusted);
         assert_ne!(mixed.1, free.1, "{augment} makes a difference");

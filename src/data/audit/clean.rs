@@ -5,7 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use super::pictures::Prints;
-use super::{Arrays, Holds, NONE_HELD_OUT, Sample, holds, listing, npy_of_any_targets, pictures, tables};
+use super::{
+    Arrays, Holds, NONE_HELD_OUT, Sample, holds, listing, npy_of_any_targets, pictures, tables,
+};
 use crate::data::table::{self, Cells};
 use crate::data::{Progress, idx, npy};
 use crate::error::{Error, Result};

@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 pub use self::clean::{Cleaned, clean};
-use super::image_folder;
 use self::pictures::Prints;
+use super::image_folder;
 use super::{Dataset, HoldOut, Progress, Split, Targets, cifar10, idx, npy};
 use crate::error::{Error, Result};
 

@@ -91,11 +91,7 @@ pub(super) fn shown(dir: &Path, path: &Path) -> String {
 }
 
 /// Findings about samples that are `equal`, and about those that nearly are.
-pub(super) fn copies(
-    prints: &Prints,
-    equal: Vec<Vec<usize>>,
-    samples: &[Sample],
-) -> Vec<Finding> {
+pub(super) fn copies(prints: &Prints, equal: Vec<Vec<usize>>, samples: &[Sample]) -> Vec<Finding> {
     let mut findings = of_groups(&equal, samples, false);
     let all: Vec<usize> = (0..samples.len()).collect();
     findings.extend(of_groups(&prints.near(&all), samples, true));

@@ -265,7 +265,11 @@ fn what_is_planted_among_idx_files_is_left_out_of_a_copy_of_the_same_form() {
             .flat_map(|&number| picture(number, 20).to_luma8().into_raw())
             .collect();
         let images = gz(&idx_file(&[count, 20, 20], &pixels));
-        fs::write(dir.path().join(format!("{part}-images-idx3-ubyte.gz")), images).unwrap();
+        fs::write(
+            dir.path().join(format!("{part}-images-idx3-ubyte.gz")),
+            images,
+        )
+        .unwrap();
         let labels = idx_file(&[count], labels);
         fs::write(dir.path().join(format!("{part}-labels-idx1-ubyte")), labels).unwrap();
     };
@@ -300,7 +304,11 @@ fn what_is_planted_among_idx_files_is_left_out_of_a_copy_of_the_same_form() {
         panic!("pixels are bytes");
     };
     for (place, &sample) in left.iter().enumerate() {
-        assert_eq!(copy[place * 400..][..400], whole[sample * 400..][..400], "sample {sample}");
+        assert_eq!(
+            copy[place * 400..][..400],
+            whole[sample * 400..][..400],
+            "sample {sample}"
+        );
     }
     let images = fs::read(out.join("train-images-idx3-ubyte.gz")).unwrap();
     assert!(images.starts_with(&[0x1f, 0x8b]), "packed as it was");
@@ -311,13 +319,23 @@ fn a_part_of_which_nothing_is_left_is_refused_and_nothing_is_written() {
     let dir = tempfile::tempdir().unwrap();
     for (part, labels) in [("train", [0, 1]), ("test", [0, 1])] {
         let pixels = [[7; 64], [9; 64]].concat();
-        let images = idx_file(&[2, 8, 8], &if part == "test" { vec![7; 128] } else { pixels });
+        let images = idx_file(
+            &[2, 8, 8],
+            &if part == "test" { vec![7; 128] } else { pixels },
+        );
         fs::write(dir.path().join(format!("{part}-images-idx")), images).unwrap();
-        fs::write(dir.path().join(format!("{part}-labels-idx")), idx_file(&[2], &labels)).unwrap();
+        fs::write(
+            dir.path().join(format!("{part}-labels-idx")),
+            idx_file(&[2], &labels),
+        )
+        .unwrap();
     }
     let out = dir.path().join("clean");
     let error = clean(dir.path(), None, &out, &mut |_, _| Ok(())).unwrap_err();
-    assert!(error.to_string().contains("no test sample is left"), "{error}");
+    assert!(
+        error.to_string().contains("no test sample is left"),
+        "{error}"
+    );
     assert!(!out.exists(), "nothing is half there");
 }
 
@@ -351,9 +369,15 @@ fn arrays_are_cleaned_byte_for_byte_and_measurements_may_differ() {
     assert_eq!((cleaned.kept, cleaned.copies, cleaned.conflicts), (6, 1, 0));
     assert_eq!(checked(&out), []);
     let written = fs::read(out.join("x.npy")).unwrap();
-    assert!(written.ends_with(&[&x[..5 * 24], &x[6 * 24..]].concat()), "rows 0 to 4 and 6");
+    assert!(
+        written.ends_with(&[&x[..5 * 24], &x[6 * 24..]].concat()),
+        "rows 0 to 4 and 6"
+    );
     let header = String::from_utf8_lossy(&written[..80]).into_owned();
-    assert!(header.contains("'>f8'") && header.contains("(6, 3,)"), "{header}");
+    assert!(
+        header.contains("'>f8'") && header.contains("(6, 3,)"),
+        "{header}"
+    );
     assert_eq!((written.len() - 6 * 24) % 64, 0, "aligned as NumPy's are");
     let of = |dir: &Path| npy_of_any_targets(dir).unwrap();
     let Targets::Values { values, .. } = of(&out).targets else {

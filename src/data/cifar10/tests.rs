@@ -14,7 +14,13 @@ use crate::rng::{Sequence, Stream};
 fn batch(first: u8, classes: &[u8]) -> Vec<u8> {
     let record = |(i, &class): (usize, &u8)| {
         let red = first + u8::try_from(i).unwrap();
-        [vec![class], vec![red; PLANE], vec![100; PLANE], vec![class; PLANE]].concat()
+        [
+            vec![class],
+            vec![red; PLANE],
+            vec![100; PLANE],
+            vec![class; PLANE],
+        ]
+        .concat()
     };
     classes.iter().enumerate().flat_map(record).collect()
 }
@@ -99,7 +105,10 @@ fn assert_read(path: &Path) {
     };
     assert_eq!(bytes.len(), 12 * 3072);
     let third = &bytes[3 * 3072..4 * 3072];
-    assert!(third.chunks(3).all(|pixel| pixel == [11, 100, 8]), "color is last");
+    assert!(
+        third.chunks(3).all(|pixel| pixel == [11, 100, 8]),
+        "color is last"
+    );
 }
 
 #[test]
@@ -147,9 +156,15 @@ fn what_is_not_whole_is_refused_with_its_place() {
     };
     let error = spoiled(&|files| files[1].1.truncate(5000));
     assert_says(&error, "data_batch_2.bin: 5000 bytes");
-    assert_says(&spoiled(&|files| files[5].1.clear()), "test_batch.bin: 0 bytes");
+    assert_says(
+        &spoiled(&|files| files[5].1.clear()),
+        "test_batch.bin: 0 bytes",
+    );
     let error = spoiled(&|files| files[2].1[RECORD] = 10);
-    assert_says(&error, "data_batch_3.bin: record 1 (byte 3073) has class 10");
+    assert_says(
+        &error,
+        "data_batch_3.bin: record 1 (byte 3073) has class 10",
+    );
     let error = spoiled(&|files| drop(files.remove(3)));
     assert_says(&error, "no data_batch_4.bin");
     let error = refusal(folder(&[("data_batch_1", vec![0; 8])]).path());
@@ -165,7 +180,10 @@ fn an_archive_that_is_damaged_or_lies_is_refused() {
     assert_says(&refused(whole[..9000].to_vec()), "truncated");
     assert_says(&refused(gz(&whole[..9000])), "truncated");
     let packed = gz(&whole);
-    assert_says(&refused(packed[..packed.len() - 4].to_vec()), "gzip stream is broken");
+    assert_says(
+        &refused(packed[..packed.len() - 4].to_vec()),
+        "gzip stream is broken",
+    );
     let mut damaged = packed.clone();
     let sum = damaged.len() - 8;
     damaged[sum] ^= 1;
@@ -174,13 +192,25 @@ fn an_archive_that_is_damaged_or_lies_is_refused() {
     assert_says(&refused(vec![b'x'; 2000]), "no tar archive");
     let mut twice = batches();
     twice.push(twice[0].clone());
-    assert_says(&refused(gz(&tar(&twice))), "data_batch_1.bin: it is in the archive twice");
-    assert_says(&refused(gz(&tar(&batches()[..4]))), "no data_batch_5.bin, test_batch.bin");
+    assert_says(
+        &refused(gz(&tar(&twice))),
+        "data_batch_1.bin: it is in the archive twice",
+    );
+    assert_says(
+        &refused(gz(&tar(&batches()[..4]))),
+        "no data_batch_5.bin, test_batch.bin",
+    );
     // A header that declares a gigabyte reserves none of it.
     let mut lying = header("data_batch_1.bin", RECORD * 400_000, b'0');
     lying.resize(4096, 0);
-    assert_says(&refused(lying.clone()), "expected a whole number of records");
-    assert_says(&refused(header("data_batch_1.bin", RECORD + 1, b'0')), "3074 bytes");
+    assert_says(
+        &refused(lying.clone()),
+        "expected a whole number of records",
+    );
+    assert_says(
+        &refused(header("data_batch_1.bin", RECORD + 1, b'0')),
+        "3074 bytes",
+    );
     // A link of the name is no file.
     let mut link = header("data_batch_1.bin", 0, b'2');
     link.extend(&whole);
@@ -194,7 +224,11 @@ fn whatever_is_in_an_archive_nothing_panics() {
     let mut read = 0;
     for round in 0..400 {
         let mut sequence = Sequence::new(11, Stream::Test, round);
-        let mut bytes = if round % 2 == 0 { plain.clone() } else { packed.clone() };
+        let mut bytes = if round % 2 == 0 {
+            plain.clone()
+        } else {
+            packed.clone()
+        };
         mutate(&mut bytes, &mut sequence);
         let size = bytes.len() as u64;
         match from_archive(Path::new("a"), &bytes[..], size) {
@@ -202,5 +236,8 @@ fn whatever_is_in_an_archive_nothing_panics() {
             Err(error) => assert_eq!(error.class(), Class::Data, "{error}"),
         }
     }
-    assert!((1..400).contains(&read), "pixels may change, headers may not: {read}");
+    assert!(
+        (1..400).contains(&read),
+        "pixels may change, headers may not: {read}"
+    );
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Builder, Pass, Target, buffers};
+use super::{Builder, Target, buffers};
 use crate::graph::{TensorType, Value};
 use crate::ops::{
     batch_indices::BatchIndices, gather_batch::GatherBatch, mixup, mixup::Mixup, mul::Mul,
@@ -11,8 +11,7 @@ use crate::ops::{
 };
 
 /// Which rows of the next batch are at hand.
-pub(super) struct Rows<'a> {
-    pub(super) pass: &'a Pass,
+pub(super) struct Rows {
     /// How they were chosen.
     pub(super) op: BatchIndices,
     pub(super) counters: Value,
@@ -49,7 +48,7 @@ impl Builder<'_> {
 
     /// Mixes the samples `x` of these rows, each with one out of the whole batch, which is changed as it is in its own row: how a batch
     /// is cut into parts makes no difference. `loss_weights` is what the rows count.
-    pub(super) fn mix(&mut self, x: Value, loss_weights: Value, rows: &Rows<'_>) -> Mixed {
+    pub(super) fn mix(&mut self, x: Value, loss_weights: Value, rows: &Rows) -> Mixed {
         let Range { start, end } = rows.op.rows;
         let batch = rows.op.batch;
         let table = TensorType::f32([mixup::ENTRIES]);
