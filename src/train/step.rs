@@ -7,23 +7,23 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::schedule::Length;
-use crate::config::{self, Config, Flip, LayerKind, Loss};
+use crate::config::{Config, LayerKind, Loss};
 use crate::graph::{DType, Graph, Op, Shape, Storage, TensorType, Value, autograd};
 use crate::nn::{Inputs, Network, Training};
 use crate::ops::{
-    self, accumulate::Accumulate, add::Add, advance, advance::Advance, augment::Augment,
-    augment::Strength, batch_indices::BatchIndices, binary_cross_entropy::BinaryCrossEntropy,
+    self, accumulate::Accumulate, add::Add, advance, advance::Advance, augment::Strength,
+    batch_indices::BatchIndices, binary_cross_entropy::BinaryCrossEntropy,
     count_correct::CountCorrect, cross_entropy::CrossEntropy, gather_batch::GatherBatch,
     gather_batch::Normalization, huber::Huber, mae::Mae, matmul::Matmul, mse::Mse, mul::Mul,
     reduce_sum::ReduceSum, scale::Scale, sigmoid::Sigmoid, softmax::Softmax, state,
     stream_rows::StreamRows, weigh::Weigh,
 };
 
-mod mix;
+mod augment;
 mod resident;
 mod update;
 
-use mix::{Other, Rows};
+use augment::{Other, Rows, strength};
 pub use resident::{Resident, Window};
 
 /// Names of the buffers that outlive a step.
@@ -207,22 +207,6 @@ impl Builder<'_> {
             parameters,
             logits,
         }
-    }
-
-    /// The pictures of a batch, each changed in a way of its own.
-    fn change(&mut self, x: Value, drawn_by: [Value; 2], strength: Strength) -> Value {
-        let [h, w, _] = self.data.sample_shape;
-        let draw = Augment::Draw {
-            seed: self.config.seed,
-            size: [h, w],
-            strength,
-        };
-        let drawn = self.graph.one(draw, &drawn_by);
-        let apply = Augment::Apply {
-            normalization: self.data.normalization.clone(),
-            color: strength.brightness > 0.0 || strength.contrast > 0.0,
-        };
-        self.graph.one(apply, &[x, drawn])
     }
 
     /// The targets of these indices.
@@ -476,31 +460,6 @@ impl Builder<'_> {
     }
 }
 
-/// What the configuration says of changes, as the kernels take it.
-#[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
-fn strength(augment: &config::Augment) -> Strength {
-    let config::Augment {
-        shift,
-        flip,
-        rotate,
-        scale,
-        brightness,
-        contrast,
-        cutout,
-        mixup: _,
-    } = *augment;
-    Strength {
-        shift,
-        flip_x: matches!(flip, Flip::Horizontal | Flip::Both),
-        flip_y: matches!(flip, Flip::Vertical | Flip::Both),
-        rotate: (rotate.to_radians() / 2.0).tan() as f32,
-        scale: scale as f32,
-        brightness: brightness as f32,
-        contrast: contrast as f32,
-        cutout,
-    }
-}
-
 /// One training step.
 pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass) -> Graph {
     let mut builder = Builder {
@@ -508,9 +467,7 @@ pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass
         config,
         data,
         mean_weight: None,
-        augment: (config.data.augment.as_ref())
-            .filter(|augment| augment.changes_pictures())
-            .map(strength),
+        augment: strength(config),
         trains: true,
         graph: Graph::new(),
     };

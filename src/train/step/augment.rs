@@ -1,13 +1,15 @@
-//! Each sample of a batch mixed with another of it, and their losses with them.
+//! What is done to the samples of a batch while training: pictures are changed, samples are mixed with each other, and their losses
+//! with them.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Builder, Target, buffers};
+use crate::config::{self, Config, Flip};
 use crate::graph::{TensorType, Value};
 use crate::ops::{
-    batch_indices::BatchIndices, gather_batch::GatherBatch, mixup, mixup::Mixup, mul::Mul,
-    stream_rows::StreamRows, weigh::Weigh,
+    augment::Augment, augment::Strength, batch_indices::BatchIndices, gather_batch::GatherBatch,
+    mixup, mixup::Mixup, mul::Mul, stream_rows::StreamRows, weigh::Weigh,
 };
 
 /// Which rows of the next batch are at hand.
@@ -40,6 +42,22 @@ pub(super) struct Other {
 }
 
 impl Builder<'_> {
+    /// The pictures of a batch, each changed in a way of its own.
+    pub(super) fn change(&mut self, x: Value, drawn_by: [Value; 2], strength: Strength) -> Value {
+        let [h, w, _] = self.data.sample_shape;
+        let draw = Augment::Draw {
+            seed: self.config.seed,
+            size: [h, w],
+            strength,
+        };
+        let drawn = self.graph.one(draw, &drawn_by);
+        let apply = Augment::Apply {
+            normalization: self.data.normalization.clone(),
+            color: strength.brightness > 0.0 || strength.contrast > 0.0,
+        };
+        self.graph.one(apply, &[x, drawn])
+    }
+
     /// Whether samples are mixed.
     pub(super) fn mixes(&self) -> bool {
         let augment = self.config.data.augment.as_ref();
@@ -111,4 +129,31 @@ impl Builder<'_> {
             },
         }
     }
+}
+
+/// What the configuration says of changes to pictures, as the kernels take it; `None` where they stay as they are.
+#[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
+pub(super) fn strength(config: &Config) -> Option<Strength> {
+    let augment = config.data.augment.as_ref();
+    let augment = augment.filter(|augment| augment.changes_pictures())?;
+    let config::Augment {
+        shift,
+        flip,
+        rotate,
+        scale,
+        brightness,
+        contrast,
+        cutout,
+        mixup: _,
+    } = *augment;
+    Some(Strength {
+        shift,
+        flip_x: matches!(flip, Flip::Horizontal | Flip::Both),
+        flip_y: matches!(flip, Flip::Vertical | Flip::Both),
+        rotate: (rotate.to_radians() / 2.0).tan() as f32,
+        scale: scale as f32,
+        brightness: brightness as f32,
+        contrast: contrast as f32,
+        cutout,
+    })
 }
