@@ -119,9 +119,9 @@ fn balanced_classes_raise_the_recall_of_a_rare_one() {
     assert!(balanced > plain + 0.3, "{balanced} after {plain}");
 }
 
-/// An NPY file of 32-bit floats.
-fn npy(shape: &str, values: &[f32]) -> Vec<u8> {
-    let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n");
+/// An NPY file of 64-bit floats.
+fn npy(shape: &str, values: &[f64]) -> Vec<u8> {
+    let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}\n");
     let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
     bytes.extend(u16::try_from(header.len()).unwrap().to_le_bytes());
     bytes.extend(header.as_bytes());
@@ -142,9 +142,9 @@ fn cleaned_arrays_train_and_nothing_more_is_found_in_them() {
         let (mut x, mut y) = (Vec::new(), Vec::new());
         for row in 0..rows {
             let class = row % 3;
-            let value = sequence.uniform_in(0.0, 0.5) as f32 + class as f32;
+            let value = sequence.uniform_in(0.0, 0.5) + f64::from(class);
             x.extend([value, 1.0 - value]);
-            y.push(class as f32);
+            y.push(f64::from(class));
         }
         // The first row again, and the second under another label.
         x.extend_from_within(..4);

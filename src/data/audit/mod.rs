@@ -196,7 +196,7 @@ fn of_arrays(read: Result<Dataset>) -> Report {
         }
     };
     let arrays = Arrays::of(&dataset);
-    let mut findings = pictures::copies(&arrays.prints, arrays.equal, &arrays.samples);
+    let mut findings = pictures::copies(&arrays.prints, &arrays.equal, &arrays.samples);
     if let Targets::Classes { labels, names } = &dataset.targets {
         let train = labels[dataset.parts.train.clone()].iter();
         findings.extend(imbalance(

@@ -74,7 +74,7 @@ pub(super) fn check(dir: &Path, progress: &mut Progress<'_>) -> Result<Report> {
         }
     }
     let prints = Prints::Pictures(prints);
-    findings.extend(copies(&prints, prints.equal(), &samples));
+    findings.extend(copies(&prints, &prints.equal(), &samples));
     let train = samples.iter().filter(|sample| sample.part == 0);
     let labels = train.map(|sample| sample.label.as_str());
     findings.extend(imbalance(labels, &listing.classes));
@@ -91,8 +91,8 @@ pub(super) fn shown(dir: &Path, path: &Path) -> String {
 }
 
 /// Findings about samples that are `equal`, and about those that nearly are.
-pub(super) fn copies(prints: &Prints, equal: Vec<Vec<usize>>, samples: &[Sample]) -> Vec<Finding> {
-    let mut findings = of_groups(&equal, samples, false);
+pub(super) fn copies(prints: &Prints, equal: &[Vec<usize>], samples: &[Sample]) -> Vec<Finding> {
+    let mut findings = of_groups(equal, samples, false);
     let all: Vec<usize> = (0..samples.len()).collect();
     findings.extend(of_groups(&prints.near(&all), samples, true));
     findings

@@ -25,7 +25,10 @@ fn batch(first: u8, classes: &[u8]) -> Vec<u8> {
     classes.iter().enumerate().flat_map(record).collect()
 }
 
-fn batches() -> Vec<(&'static str, Vec<u8>)> {
+/// Files by name.
+type Files = Vec<(&'static str, Vec<u8>)>;
+
+fn batches() -> Files {
     let one = |(i, name): (usize, &'static str)| {
         let i = u8::try_from(i).unwrap();
         (name, batch(10 * i, &[i, 9 - i]))
@@ -149,7 +152,7 @@ fn rows_and_columns_keep_their_order() {
 
 #[test]
 fn what_is_not_whole_is_refused_with_its_place() {
-    let spoiled = |change: &dyn Fn(&mut Vec<(&'static str, Vec<u8>)>)| {
+    let spoiled = |change: &dyn Fn(&mut Files)| {
         let mut files = batches();
         change(&mut files);
         refusal(folder(&files).path())
