@@ -19,6 +19,9 @@ pub enum Rotary {
     Backward(Turn),
 }
 
+/// The base of the angles in the paper.
+pub const BASE: f64 = 10_000.0;
+
 /// What is turned.
 #[derive(Clone, Copy, Debug)]
 pub struct Turn {
@@ -26,7 +29,7 @@ pub struct Turn {
     pub channels: usize,
     /// Columns that are turned, a multiple of `channels`; those behind are left as they are.
     pub turned: usize,
-    /// The base of the angles, 10,000 in the paper; more than 1.
+    /// The base of the angles, more than 1: [`BASE`].
     pub base: f64,
 }
 
