@@ -4,7 +4,7 @@ use super::{Append, Check, Refusal, Rule, Words};
 use crate::config::{self, Initializer};
 use crate::graph::{DType, Shape, ShapeError, Value};
 use crate::nn::{Border, Init, Signal};
-use crate::ops::{self, add_bias::AddBias, matmul::Matmul, reshape::Reshape, rotary};
+use crate::ops::{self, add_bias::AddBias, matmul::Matmul, rotary};
 
 /// `embedding`: a row of numbers for each token.
 pub(super) struct Embedding<'a>(pub(super) &'a config::Embedding);
@@ -162,7 +162,10 @@ impl Rule for Attention<'_> {
     fn describe(&self, words: &mut Words) {
         let Self(attention) = self;
         let heads = attention.heads;
-        words.add(format!("{heads} {}", if heads == 1 { "head" } else { "heads" }));
+        words.add(format!(
+            "{heads} {}",
+            if heads == 1 { "head" } else { "heads" }
+        ));
         for (word, is) in [("causal", attention.causal), ("rotary", attention.rotary)] {
             if is {
                 words.add(word);
