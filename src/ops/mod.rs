@@ -29,6 +29,7 @@ pub mod gather_batch;
 pub mod huber;
 pub mod lion;
 pub mod log_softmax;
+pub mod loss_scale;
 pub mod mae;
 pub mod matmul;
 pub mod max_pool2d;
@@ -112,6 +113,7 @@ registry![
     huber,
     lion,
     log_softmax,
+    loss_scale,
     mae,
     matmul,
     max_pool2d,
