@@ -26,6 +26,7 @@ impl Choice for DataSource {
     const ALL: &'static [(&'static str, Self)] = &[
         ("digits", Self::Digits),
         ("idx", Self::Idx),
+        ("cifar10", Self::Cifar10),
         ("images", Self::Images),
         ("csv", Self::Csv),
         ("npy", Self::Npy),
@@ -102,6 +103,7 @@ impl Choice for Initializer {
         ("kaiming_normal", Self::KaimingNormal),
         ("xavier_uniform", Self::XavierUniform),
         ("xavier_normal", Self::XavierNormal),
+        ("normal", Self::Normal),
         ("trunc_normal", Self::TruncNormal),
         ("orthogonal", Self::Orthogonal),
         ("pytorch", Self::Pytorch),

@@ -9,6 +9,7 @@ pub mod adam;
 pub mod add;
 pub mod add_bias;
 pub mod advance;
+pub mod attention;
 pub mod augment;
 pub mod average;
 pub mod avg_pool2d;
@@ -24,6 +25,7 @@ pub mod depthwise_conv2d;
 #[cfg(test)]
 mod descent;
 mod elementwise;
+pub mod embedding;
 pub mod gather_batch;
 pub mod huber;
 pub mod lion;
@@ -32,6 +34,7 @@ pub mod loss_scale;
 pub mod mae;
 pub mod matmul;
 pub mod max_pool2d;
+pub mod mixup;
 pub mod mse;
 pub mod mul;
 mod pooling;
@@ -40,6 +43,7 @@ mod regression;
 pub mod relu;
 pub mod reshape;
 pub mod rmsprop;
+pub mod rotary;
 mod rowwise;
 pub mod scale;
 pub mod schedule;
@@ -94,6 +98,7 @@ registry![
     add,
     add_bias,
     advance,
+    attention,
     augment,
     average,
     avg_pool2d,
@@ -106,6 +111,7 @@ registry![
     count_correct,
     cross_entropy,
     depthwise_conv2d,
+    embedding,
     gather_batch,
     huber,
     lion,
@@ -114,11 +120,13 @@ registry![
     mae,
     matmul,
     max_pool2d,
+    mixup,
     mse,
     mul,
     reduce_sum,
     relu,
     rmsprop,
+    rotary,
     scale,
     schedule,
     sgd,
