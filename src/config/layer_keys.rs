@@ -3,7 +3,7 @@
 use super::choice::words;
 use super::keys::Fallback::{Bool, Int, Required, Rule, Word};
 use super::keys::{Family, Key, Takes, Variant, key};
-use super::{Activation, Initializer};
+use super::{Activation, Initializer, MAX_LAYERS};
 
 const MAX_WIDTH: u64 = 1 << 20;
 const MAX_WINDOW: u64 = 1024;
@@ -27,12 +27,24 @@ const POOL: &[Key] = &[
     key("padding", Takes::Size(0, MAX_WINDOW), Int(0), "pixels on every side, at most half the kernel"),
 ];
 
+#[rustfmt::skip]
+const WITH: Key = key("with", Takes::Arguments, Rule("what the block says"), "values for the arguments of the block: x is put where a layer of it says \"$x\"");
+
+/// `[block.NAME]`.
+#[rustfmt::skip]
+pub static BLOCK: &[Key] = &[
+    key("layer", Takes::Tables, Required, "its layers, as those of the network"),
+    key("with", Takes::Arguments, Rule("given where it is used"), "values for its arguments where a use gives none"),
+];
+
 /// `[[layer]]`.
 #[rustfmt::skip]
 pub static LAYER: Family = Family {
     common: &[
         key("kind", Takes::Choice(layer_kinds), Required, "what the layer does"),
         key("name", Takes::Text, Rule("what it is and its number among those, as conv1"), "unique name of letters, digits, _ and -"),
+        key("inputs", Takes::Texts, Rule("the layer before it"), "names of the layers whose outputs come in; \"input\": what comes into the block or network"),
+        key("repeat", Takes::Int(1, MAX_LAYERS as u64), Int(1), "so many of it, one behind the other: NAME/1, NAME/2, …"),
     ],
     variants: &[
         Variant { kind: "conv2d", keys: &[
@@ -60,5 +72,11 @@ pub static LAYER: Family = Family {
         Variant { kind: "tanh", keys: &[] },
         Variant { kind: "softmax", keys: &[] },
         Variant { kind: "log_softmax", keys: &[] },
+        Variant { kind: "add", keys: &[] },
+        Variant { kind: "mul", keys: &[] },
+        Variant { kind: "block", keys: &[
+            key("block", Takes::Text, Required, "the name of a block, whose layers stand here"),
+            WITH,
+        ] },
     ],
 };

@@ -5,8 +5,8 @@ use std::fmt::{Display, Write};
 use super::control;
 use super::keys::{self, Choice, LossWord};
 use super::{
-    Activation, ClassWeights, Config, Conv2d, Curve, Data, DataSource, Dense, Layer, LayerKind,
-    Length, Loss, MicroBatch, Pool2d, Schedule, Table, Train, average, optimizer, param,
+    Activation, ClassWeights, Config, Conv2d, Curve, Data, DataSource, Dense, Input, Layer,
+    LayerKind, Length, Loss, MicroBatch, Pool2d, Schedule, Table, Train, average, optimizer, param,
 };
 
 pub(super) fn config(config: &Config) -> String {
@@ -28,8 +28,12 @@ pub(super) fn config(config: &Config) -> String {
         config.checkpoints,
         config.early_stopping.as_ref(),
     );
-    for each in &config.layers {
+    for (index, each) in config.layers.iter().enumerate() {
         layer(&mut toml, each);
+        if each.inputs != [Input::before(index)] {
+            let names = each.inputs.iter().map(|input| config.input_name(*input));
+            toml.texts("inputs", &names.map(str::to_owned).collect::<Vec<_>>());
+        }
     }
     toml.0
 }
@@ -286,7 +290,9 @@ fn layer(toml: &mut Toml, layer: &Layer) {
         LayerKind::Flatten
         | LayerKind::Activation(_)
         | LayerKind::Softmax
-        | LayerKind::LogSoftmax => {}
+        | LayerKind::LogSoftmax
+        | LayerKind::Add
+        | LayerKind::Mul => {}
     }
 }
 
@@ -320,6 +326,8 @@ impl LayerKind {
             Self::Activation(activation) => activation.word(),
             Self::Softmax => "softmax",
             Self::LogSoftmax => "log_softmax",
+            Self::Add => "add",
+            Self::Mul => "mul",
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::layers::{self, Check};
 use super::signal::Flattened;
 use super::{Inputs, Layer, Network, Signal, params};
-use crate::config::{Activation, Config, LayerKind, Loss, Task};
+use crate::config::{self, Activation, Config, Input, LayerKind, Loss, Task};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, MAX_ELEMENTS, TensorType};
 use crate::ops::cross_entropy::MAX_CLASSES;
@@ -53,13 +53,22 @@ fn walk(
             )
         };
         let first = network.parameters.len();
-        let input = network.output().clone();
-        let next = config.layers.get(index + 1).map(|layer| &layer.kind);
+        let inputs: Vec<Signal> = layer
+            .inputs
+            .iter()
+            .map(|&input| network.signal(input).clone())
+            .collect();
+        let names: Vec<&str> = layer
+            .inputs
+            .iter()
+            .map(|&input| config.input_name(input))
+            .collect();
         let mut at = Check {
-            inputs: std::slice::from_ref(&input),
+            inputs: &inputs,
+            input_names: &names,
             index,
             name: &layer.name,
-            before_relu: next == Some(&LayerKind::Activation(Activation::Relu)),
+            before_relu: is_before_relu(config, index),
             in_file_order: in_file_order.contains(&index),
             absorbs: false,
             network: &mut network,
@@ -67,8 +76,10 @@ fn walk(
         let output = layers::rule(&layer.kind)
             .check(&mut at)
             .map_err(|refusal| refuse(refusal.message, &refusal.label, &refusal.help))?;
-        if !at.absorbs && output.flattened != input.flattened {
-            seen.extend(input.flattened.map(|Flattened { layer, .. }| layer));
+        if !at.absorbs {
+            let rows = inputs.iter().map(|input| input.flattened);
+            let lost = rows.filter(|row| *row != output.flattened).flatten();
+            seen.extend(lost.map(|Flattened { layer, .. }| layer));
         }
         let batch = config.train.rows();
         if !countable(batch, &output) {
@@ -87,8 +98,12 @@ fn walk(
                 "make it smaller, or reduce its input before it",
             ));
         }
+        let takes = (layer.inputs != [Input::before(index)])
+            .then(|| names.iter().map(|&name| name.to_owned()).collect());
         network.layers.push(Layer {
             name: layer.name.clone(),
+            inputs: layer.inputs.clone(),
+            takes: takes.unwrap_or_default(),
             kind: layer.kind.clone(),
             output,
             parameters: first..network.parameters.len(),
@@ -98,6 +113,14 @@ fn walk(
     let last = network.output().flattened;
     seen.extend(last.map(|Flattened { layer, .. }| layer));
     Ok((network, seen))
+}
+
+/// Whether ReLUs, and nothing else, take what comes out of a layer.
+fn is_before_relu(config: &Config, index: usize) -> bool {
+    let takers = config.layers[index..].iter();
+    let mut takers = takers.filter(|layer| layer.inputs.contains(&Input::Layer(index)));
+    let relu = |layer: &config::Layer| layer.kind == LayerKind::Activation(Activation::Relu);
+    takers.next().is_some_and(relu) && takers.all(relu)
 }
 
 /// Whether kernels can count the elements of a batch of this shape.

@@ -5,6 +5,7 @@
 mod activation;
 mod conv;
 mod dense;
+mod join;
 mod pool;
 mod shape;
 
@@ -44,6 +45,8 @@ pub(super) fn rule(kind: &LayerKind) -> Box<dyn Rule + '_> {
         LayerKind::Activation(activation) => Box::new(*activation),
         LayerKind::Softmax => Box::new(activation::Exponentials::Softmax),
         LayerKind::LogSoftmax => Box::new(activation::Exponentials::LogSoftmax),
+        LayerKind::Add => Box::new(join::Elements::Add),
+        LayerKind::Mul => Box::new(join::Elements::Mul),
     }
 }
 
@@ -103,10 +106,12 @@ impl Refusal {
 pub(super) struct Check<'a> {
     /// What comes in, one for each input.
     pub(super) inputs: &'a [Signal],
+    /// What the inputs are called in the file.
+    pub(super) input_names: &'a [&'a str],
     /// Where the layer is in the network.
     pub(super) index: usize,
     pub(super) name: &'a str,
-    /// Whether a ReLU is all that comes behind it.
+    /// Whether a ReLU is all that takes what comes out of it.
     pub(super) before_relu: bool,
     /// Whether a row that it makes of an image must have the order of files, because somebody sees the order.
     pub(super) in_file_order: bool,
@@ -225,9 +230,12 @@ fn pair([height, width]: [usize; 2]) -> String {
     format!("{height}×{width}")
 }
 
-/// A layer in a few words: `conv2d 3×3, relu`.
-pub(super) fn describe(kind: &LayerKind) -> String {
+/// A layer in a few words: `conv2d 3×3, relu`, and what it takes if that is not the layer before it: `add of conv2, input`.
+pub(super) fn describe(kind: &LayerKind, takes: &[String]) -> String {
     let mut words = Words(kind.word().to_owned());
     rule(kind).describe(&mut words);
+    if !takes.is_empty() {
+        words.add(format!("of {}", takes.join(", ")));
+    }
     words.0
 }
