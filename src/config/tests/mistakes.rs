@@ -37,9 +37,12 @@ kind = \"dense\"
         "12: `nan`: `learning_rate` must be a number above 0, not nan; not a finite number; ",
         "15: `[3, 3, 3]`: `kernel` must be a whole number from 1 to 1024, or two of them as [height, width], not [3, 3, 3]; a list of 3; give [height, width], or one number for both",
         "16: `filters`: unknown key `filters` in layer 1; did you mean `out_channels`?; ",
-        "18: `\"dence\"`: `kind` must be one of conv2d, max_pool2d, avg_pool2d, dense, flatten, relu, sigmoid, tanh, softmax, log_softmax, add, mul, block, not \"dence\"; did you mean \"dense\"?; ",
+        "18: `\"dence\"`: `kind` must be one of KINDS, not \"dence\"; did you mean \"dense\"?; ",
         "19: `[[layer]]`: `out_features` is missing in layer 3; needs `out_features`; add `out_features = …`, a whole number from 1 to 1048576",
     ];
+    let kinds = keys::LAYER.variants.iter().map(|variant| variant.kind);
+    let kinds = kinds.collect::<Vec<_>>().join(", ");
+    let expected = expected.map(|line| line.replace("KINDS", &kinds));
     let found = mistakes(text);
     assert_eq!(found, expected, "{found:#?}");
 }
@@ -457,6 +460,11 @@ fn keys_that_do_not_go_together_are_refused() {
             with("kind = \"conv2d\"\nkernel = 3\nout_channels = 8\ngroups = 3"),
             "9: `3`",
             "do not divide",
+        ),
+        (
+            with("kind = \"embedding\"\nnum_embeddings = 5\nembedding_dim = 4\npadding_idx = 5"),
+            "9: `5`",
+            "must be one of 5 tokens",
         ),
         (
             SMALL.replace("[optimizer]", "mean = [0, 0]\nstd = [1, 1, 1]\n[optimizer]"),
