@@ -21,6 +21,7 @@ pub mod confusion_matrix;
 pub mod conv2d;
 pub mod count_correct;
 pub mod cross_entropy;
+pub mod depthwise_conv2d;
 #[cfg(test)]
 mod descent;
 mod elementwise;
@@ -33,6 +34,7 @@ pub mod loss_scale;
 pub mod mae;
 pub mod matmul;
 pub mod max_pool2d;
+pub mod mixup;
 pub mod mse;
 pub mod mul;
 mod pooling;
@@ -108,6 +110,7 @@ registry![
     conv2d,
     count_correct,
     cross_entropy,
+    depthwise_conv2d,
     embedding,
     gather_batch,
     huber,
@@ -117,6 +120,7 @@ registry![
     mae,
     matmul,
     max_pool2d,
+    mixup,
     mse,
     mul,
     reduce_sum,
