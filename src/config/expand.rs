@@ -68,6 +68,16 @@ struct Scope<'t> {
     arguments: BTreeMap<String, Node>,
 }
 
+/// A layer and where it stands.
+struct Here<'t, 'a> {
+    node: Cow<'t, Node>,
+    title: String,
+    /// The names of all layers of its list, and its number among them.
+    names: &'a [Option<String>],
+    index: usize,
+    scope: &'a Scope<'t>,
+}
+
 struct Expander<'t, 'a, 'r> {
     report: &'a mut Report<'r>,
     blocks: BTreeMap<&'t str, Block<'t>>,
@@ -103,7 +113,7 @@ impl<'t> Expander<'t, '_, '_> {
         let names = names(nodes.iter().map(AsRef::as_ref));
         self.sound &= check_names(self.report, nodes.iter().map(AsRef::as_ref), &names);
         let mut before = input;
-        for (i, node) in nodes.iter().enumerate() {
+        for (i, node) in nodes.into_iter().enumerate() {
             self.visited += 1;
             let too_many = self.written.len() >= MAX_LAYERS || self.visited > 2 * MAX_LAYERS;
             if too_many || self.copied > MOST_COPIED {
@@ -116,21 +126,28 @@ impl<'t> Expander<'t, '_, '_> {
                 None => format!("layer {}", i + 1),
                 Some(block) => format!("layer {} of block `{block}`", i + 1),
             };
-            before = self.layer(node, &names, i, title, scope, [input, before]);
+            let here = Here {
+                node,
+                title,
+                names: &names,
+                index: i,
+                scope,
+            };
+            before = self.layer(&here, [input, before]);
         }
         before
     }
 
     /// Writes one layer out, as often as it is repeated; gives what comes out of it in the end.
-    fn layer(
-        &mut self,
-        node: &Cow<'t, Node>,
-        names: &[Option<String>],
-        index: usize,
-        title: String,
-        scope: &Scope<'t>,
-        [input, before]: [Input; 2],
-    ) -> Input {
+    fn layer(&mut self, here: &Here<'t, '_>, [input, before]: [Input; 2]) -> Input {
+        let Here {
+            node,
+            title,
+            names,
+            index,
+            scope,
+        } = here;
+        let index = *index;
         let is_block = text(node, "kind") == Some("block");
         let mut inputs = self.inputs(node, names, index, scope, [input, before]);
         let repeat = self.repeat(node, &inputs);
@@ -143,7 +160,7 @@ impl<'t> Expander<'t, '_, '_> {
             let path = name.clone();
             output = if is_block {
                 let path = path.as_deref().unwrap_or("block");
-                self.block(node, path, &title, &inputs, before)
+                self.block(node, path, title, &inputs, before)
             } else {
                 self.written.push(Written {
                     node: node.clone(),
@@ -290,7 +307,7 @@ impl<'t> Expander<'t, '_, '_> {
     /// Writes the layers of a block out that stands here under this path.
     fn block(
         &mut self,
-        node: &Cow<'t, Node>,
+        node: &Node,
         path: &str,
         title: &str,
         inputs: &[Input],

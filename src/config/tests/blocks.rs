@@ -234,9 +234,7 @@ fn mistakes_in_inputs_name_the_place_and_what_was_meant() {
             "6: `kind = \"add\"`: `add` joins two inputs or more, but layer 1 has 1; needs `inputs`; name them, as in inputs = [\"conv2\", \"input\"]",
         ),
         (
-            format!(
-                "[[layer]]\nkind = \"flatten\"\n[[layer]]\nkind = \"dense\"\nout_features = 10\ninputs = [\"flatten1\", \"input\"]\n"
-            ),
+            "[[layer]]\nkind = \"flatten\"\n[[layer]]\nkind = \"dense\"\nout_features = 10\ninputs = [\"flatten1\", \"input\"]\n".to_owned(),
             "10: `inputs = [\"flatten1\", \"input\"]`: `dense` takes one input, but layer 2 has 2; takes one; join them before it with `kind = \"add\"` or \"concat\"",
         ),
         (
