@@ -13,6 +13,7 @@ pub mod augment;
 pub mod average;
 pub mod avg_pool2d;
 pub mod batch_indices;
+pub mod batch_norm;
 pub mod binary_cross_entropy;
 pub mod clip_norm;
 pub mod clip_value;
@@ -22,9 +23,15 @@ pub mod count_correct;
 pub mod cross_entropy;
 #[cfg(test)]
 mod descent;
+pub mod dropout;
 mod elementwise;
+pub mod elu;
 pub mod gather_batch;
+pub mod gelu;
+pub mod group_norm;
 pub mod huber;
+pub mod layer_norm;
+pub mod leaky_relu;
 pub mod lion;
 pub mod log_softmax;
 pub mod mae;
@@ -32,18 +39,23 @@ pub mod matmul;
 pub mod max_pool2d;
 pub mod mse;
 pub mod mul;
+mod norm;
 mod pooling;
 pub mod reduce_sum;
 mod regression;
 pub mod relu;
 pub mod reshape;
+pub mod rms_norm;
 pub mod rmsprop;
+mod row_norm;
 mod rowwise;
 pub mod scale;
 pub mod schedule;
 pub mod sgd;
 pub mod sigmoid;
+pub mod silu;
 pub mod softmax;
+pub mod softplus;
 pub mod state;
 pub mod stream_rows;
 mod subgroup;
@@ -96,6 +108,7 @@ registry![
     average,
     avg_pool2d,
     batch_indices,
+    batch_norm,
     binary_cross_entropy,
     clip_norm,
     clip_value,
@@ -103,8 +116,14 @@ registry![
     conv2d,
     count_correct,
     cross_entropy,
+    dropout,
+    elu,
     gather_batch,
+    gelu,
+    group_norm,
     huber,
+    layer_norm,
+    leaky_relu,
     lion,
     log_softmax,
     mae,
@@ -114,12 +133,15 @@ registry![
     mul,
     reduce_sum,
     relu,
+    rms_norm,
     rmsprop,
     scale,
     schedule,
     sgd,
     sigmoid,
+    silu,
     softmax,
+    softplus,
     stream_rows,
     tanh,
     transpose,
