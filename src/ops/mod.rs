@@ -6,6 +6,9 @@
 
 pub mod accumulate;
 pub mod adam;
+mod adaptive;
+pub mod adaptive_avg_pool2d;
+pub mod adaptive_max_pool2d;
 pub mod add;
 pub mod add_bias;
 pub mod advance;
@@ -101,6 +104,8 @@ macro_rules! registry {
 registry![
     accumulate,
     adam,
+    adaptive_avg_pool2d,
+    adaptive_max_pool2d,
     add,
     add_bias,
     advance,

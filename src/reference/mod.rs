@@ -5,6 +5,8 @@
 
 pub mod accumulate;
 pub mod adam;
+pub mod adaptive_avg_pool2d;
+pub mod adaptive_max_pool2d;
 pub mod add;
 pub mod add_bias;
 pub mod advance;
