@@ -20,6 +20,7 @@ fn outputs(network: &Network, x: &Array, parameters: &[(&str, &[f32])]) -> Array
     let inputs = Inputs {
         x: input,
         parameters: slab,
+        statistics: None,
         training: None,
     };
     let y = network.forward(&mut graph, inputs);

@@ -8,6 +8,8 @@ mod common;
 mod cli;
 // Early stopping, best epoch, time, numbers that are none.
 mod control;
+// What single layers are, by PyTorch.
+mod definitions;
 // What plans do to graphs, over random ones.
 mod fusion;
 // Whole trainings against PyTorch.

@@ -155,14 +155,14 @@ fn interpreted(config: &Config, dataset: &Dataset, steps: usize) -> (Vec<f64>, V
             interpreter.set(value, &Array::new(graph.shape(value).clone(), data));
         }
     };
-    set(
-        buffers::PARAMETERS,
-        network
-            .initial(config.seed)
-            .into_iter()
-            .map(f64::from)
-            .collect(),
-    );
+    let mut slab: Vec<f64> = network
+        .initial(config.seed)
+        .into_iter()
+        .map(f64::from)
+        .collect();
+    let statistics = slab.split_off(network.slab_elements);
+    set(buffers::PARAMETERS, slab);
+    set(buffers::STATISTICS, statistics);
     set(
         buffers::SAMPLES,
         bytes.iter().map(|&byte| f64::from(byte)).collect(),
@@ -301,6 +301,7 @@ fn classes_behind_a_last_flatten_are_in_the_order_of_pytorch() {
         let inputs = Inputs {
             x,
             parameters: slab,
+            statistics: None,
             training: None,
         };
         let logits = network.forward(&mut graph, inputs);

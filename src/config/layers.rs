@@ -7,7 +7,11 @@ use super::reader::Section;
 use super::report::{Report, show};
 use super::sections::missing_table;
 use super::tree::{Node, Place, Table, Value};
-use super::{Activation, Conv2d, Dense, Initializer, Layer, LayerKind, Loss, MAX_LAYERS, Pool2d};
+use super::{
+    Activation, BatchNorm, Conv2d, Dense, Dropout, GroupNorm, Initializer, Layer, LayerKind, LayerNorm,
+    Loss, MAX_LAYERS, Pool2d, RmsNorm,
+};
+use super::choice::Approximate;
 
 /// The longest name of a layer, in bytes.
 const LONGEST_NAME: usize = 64;
@@ -75,7 +79,11 @@ pub(super) fn names(root: &Table) -> Vec<Option<String>> {
         let variant = keys::LAYER.variants.iter().find(|v| v.kind == kind)?;
         let prefix = match variant.kind {
             "conv2d" => "conv",
-            "max_pool2d" | "avg_pool2d" => "pool",
+            "max_pool2d" | "avg_pool2d" | "global_avg_pool" | "adaptive_avg_pool2d"
+            | "adaptive_max_pool2d" => "pool",
+            "batch_norm" => "bn",
+            "layer_norm" | "rms_norm" | "group_norm" => "norm",
+            "dropout2d" => "dropout",
             kind => kind,
         };
         let count = counts.entry(prefix).or_default();
@@ -167,6 +175,39 @@ fn layer(
         "relu" => LayerKind::Activation(Activation::Relu),
         "sigmoid" => LayerKind::Activation(Activation::Sigmoid),
         "tanh" => LayerKind::Activation(Activation::Tanh),
+        "gelu" => LayerKind::Activation(Activation::Gelu {
+            tanh: s.choice("approximate") == Some(Approximate::Tanh),
+        }),
+        "silu" => LayerKind::Activation(Activation::Silu),
+        "leaky_relu" => LayerKind::Activation(Activation::LeakyRelu {
+            slope: s.float("slope"),
+        }),
+        "elu" => LayerKind::Activation(Activation::Elu {
+            alpha: s.float("alpha"),
+        }),
+        "softplus" => LayerKind::Activation(Activation::Softplus),
+        kind @ ("dropout" | "dropout2d") => LayerKind::Dropout(Dropout {
+            p: s.float("p"),
+            channels: kind == "dropout2d",
+        }),
+        "batch_norm" => LayerKind::BatchNorm(BatchNorm {
+            epsilon: s.float("epsilon"),
+            momentum: s.float("momentum"),
+            activation: s.choice("activation").flatten(),
+        }),
+        "layer_norm" => LayerKind::LayerNorm(layer_norm(&mut s)),
+        "rms_norm" => LayerKind::RmsNorm(RmsNorm {
+            epsilon: s.float("epsilon"),
+            affine: s.bool("affine"),
+        }),
+        "group_norm" => LayerKind::GroupNorm(GroupNorm {
+            groups: s.count("groups"),
+            epsilon: s.float("epsilon"),
+            activation: s.choice("activation").flatten(),
+        }),
+        "global_avg_pool" => LayerKind::GlobalAvgPool,
+        "adaptive_avg_pool2d" => LayerKind::AdaptiveAvgPool2d(s.size("output")),
+        "adaptive_max_pool2d" => LayerKind::AdaptiveMaxPool2d(s.size("output")),
         "softmax" => LayerKind::Softmax,
         "log_softmax" => LayerKind::LogSoftmax,
         kind => unreachable!("{kind} has keys but is not read"),
@@ -200,6 +241,25 @@ fn conv2d(s: &mut Section<'_, '_>, init: Initializer) -> Conv2d {
         s.mistake_at("groups", &message, "does not divide them", help);
     }
     conv
+}
+
+fn layer_norm(s: &mut Section<'_, '_>) -> LayerNorm {
+    let (epsilon, affine) = (s.float("epsilon"), s.bool("affine"));
+    let bias = s.bool("bias");
+    let given = s.whole("bias").is_some();
+    if bias && given && !affine {
+        s.mistake_at(
+            "bias",
+            "`bias` needs `affine`",
+            "there is nothing that is learned",
+            "remove `bias`, or leave `affine` true",
+        );
+    }
+    LayerNorm {
+        epsilon,
+        affine,
+        bias: bias && affine,
+    }
 }
 
 fn pool2d(s: &mut Section<'_, '_>) -> Pool2d {

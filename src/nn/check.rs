@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::layers::{self, Check};
 use super::signal::Flattened;
 use super::{Inputs, Layer, Network, Signal, params};
-use crate::config::{Activation, Config, LayerKind, Loss, Task};
+use crate::config::{self, BatchNorm, Config, GroupNorm, LayerKind, Loss, MicroBatch, Task};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, MAX_ELEMENTS, TensorType};
 use crate::ops::cross_entropy::MAX_CLASSES;
@@ -24,6 +24,7 @@ pub(super) fn check(config: &Config, sample: &Signal, classes: usize) -> Result<
     };
     check_output(config, network.output(), classes)?;
     check_trains(config, &network)?;
+    check_parts(config, &network)?;
     params::apply(config, &mut network)?;
     check_loops(config, &network)?;
     Ok(network)
@@ -41,6 +42,8 @@ fn walk(
         layers: Vec::new(),
         parameters: Vec::new(),
         slab_elements: 0,
+        statistics: Vec::new(),
+        statistics_elements: 0,
     };
     let mut seen = BTreeSet::new();
     for (index, layer) in config.layers.iter().enumerate() {
@@ -53,13 +56,13 @@ fn walk(
             )
         };
         let first = network.parameters.len();
+        let first_statistic = network.statistics.len();
         let input = network.output().clone();
-        let next = config.layers.get(index + 1).map(|layer| &layer.kind);
         let mut at = Check {
             inputs: std::slice::from_ref(&input),
             index,
             name: &layer.name,
-            before_relu: next == Some(&LayerKind::Activation(Activation::Relu)),
+            before_rectifier: rectified(&config.layers[index + 1..]),
             in_file_order: in_file_order.contains(&index),
             absorbs: false,
             network: &mut network,
@@ -92,12 +95,29 @@ fn walk(
             kind: layer.kind.clone(),
             output,
             parameters: first..network.parameters.len(),
+            statistics: first_statistic..network.statistics.len(),
             in_file_order: in_file_order.contains(&index),
         });
     }
     let last = network.output().flattened;
     seen.extend(last.map(|Flattened { layer, .. }| layer));
     Ok((network, seen))
+}
+
+/// Whether a ReLU, or what is shaped like one, is all that comes next, perhaps behind a normalisation.
+fn rectified(layers: &[config::Layer]) -> bool {
+    match layers.first().map(|layer| &layer.kind) {
+        Some(LayerKind::Activation(activation)) => activation.is_rectifier(),
+        Some(
+            LayerKind::BatchNorm(BatchNorm { activation, .. })
+            | LayerKind::GroupNorm(GroupNorm { activation, .. }),
+        ) => match activation {
+            Some(activation) => activation.is_rectifier(),
+            None => rectified(&layers[1..]),
+        },
+        Some(LayerKind::LayerNorm(_) | LayerKind::RmsNorm(_)) => rectified(&layers[1..]),
+        _ => false,
+    }
 }
 
 /// Whether kernels can count the elements of a batch of this shape.
@@ -151,6 +171,18 @@ fn check_trains(config: &Config, network: &Network) -> Result<()> {
     ))
 }
 
+/// The parts of a batch are what the batch is where its samples have nothing to do with each other.
+fn check_parts(config: &Config, network: &Network) -> Result<()> {
+    if !network.mixes_samples() || config.train.micro_batch == MicroBatch::Whole {
+        return Ok(());
+    }
+    Err(Error::usage(
+        "train.micro_batch: batch_norm takes mean and variance over what goes through it at a time, so that parts of a batch would \
+         give another result than the whole",
+        "remove `micro_batch`, or normalise with group_norm or layer_norm; with `accumulate` each batch has its own mean and variance",
+    ))
+}
+
 /// The last layer gives one number for each class.
 fn check_output(config: &Config, output: &Signal, classes: usize) -> Result<()> {
     let wanted = match (config.data.task, classes) {
@@ -183,10 +215,13 @@ fn check_output(config: &Config, output: &Signal, classes: usize) -> Result<()> 
 fn check_loops(config: &Config, network: &Network) -> Result<()> {
     let mut graph = Graph::new();
     let parameters = graph.persistent("parameters", TensorType::f32([network.slab_elements]));
+    let statistics = (network.statistics_elements > 0)
+        .then(|| graph.persistent("statistics", TensorType::f32([network.statistics_elements])));
     let x = graph.input("x", network.input.batch(1));
     let inputs = Inputs {
         x,
         parameters,
+        statistics,
         training: None,
     };
     let appended = network.append(&mut graph, &inputs);

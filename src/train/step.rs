@@ -28,6 +28,8 @@ pub use resident::{Resident, Window};
 pub mod buffers {
     /// All trained tensors, one after the other.
     pub const PARAMETERS: &str = "parameters";
+    /// What layers remember of what went through them, one after the other.
+    pub const STATISTICS: &str = "statistics";
     /// The gradient of each, at the same place.
     pub const GRADIENTS: &str = "gradients";
     /// The same of a part of a batch, before it is added.
@@ -127,6 +129,13 @@ impl Builder<'_> {
             .persistent(name, TensorType::f32([self.network.slab_elements]))
     }
 
+    /// What layers remember, if they do.
+    fn statistics(&mut self) -> Option<Value> {
+        let elements = self.network.statistics_elements;
+        let slab = TensorType::f32([elements]);
+        (elements > 0).then(|| self.graph.persistent(buffers::STATISTICS, slab))
+    }
+
     /// Gathers some rows of the next batch of a part and runs the network, whose parameters are in `slab`, on them. A step of the
     /// pass goes through `streamed` rows.
     fn batch(&mut self, pass: &Pass, slab: &str, op: BatchIndices, streamed: usize) -> Batch {
@@ -174,6 +183,7 @@ impl Builder<'_> {
         let inputs = Inputs {
             x,
             parameters,
+            statistics: self.statistics(),
             training,
         };
         let logits = self.network.forward(&mut self.graph, inputs);
@@ -579,6 +589,7 @@ pub fn prediction(network: &Network, config: &Config, data: &Resident) -> (Graph
     let inputs = Inputs {
         x,
         parameters,
+        statistics: builder.statistics(),
         training: None,
     };
     let logits = network.forward(&mut builder.graph, inputs);
