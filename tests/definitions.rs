@@ -31,7 +31,12 @@ fn array(value: &Value) -> Array {
 }
 
 fn arrays(value: &Value) -> Vec<Array> {
-    value.as_array().expect("a list").iter().map(array).collect()
+    value
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(array)
+        .collect()
 }
 
 /// The op of a case with its attributes.
@@ -119,7 +124,9 @@ fn layers_and_all_their_gradients_are_those_of_pytorch() {
         if batch_norm {
             values.push(row_weights);
         }
-        let y = graph.apply(op(case, inputs.len()), &values).expect("they fit");
+        let y = graph
+            .apply(op(case, inputs.len()), &values)
+            .expect("they fit");
         let dy = graph.input("dy", graph.tensor(y[0]).clone());
         feeds.push((dy, array(&case["dy"])));
         let mut results = vec![y[0]];
@@ -148,11 +155,23 @@ fn layers_and_all_their_gradients_are_those_of_pytorch() {
         interpreter.step();
         assert_eq!(results.len(), outputs.len(), "{what}");
         for (i, (result, golden)) in results.into_iter().zip(&outputs).enumerate() {
-            agree(&format!("{what}, output {i}"), &interpreter.get(result), golden);
+            agree(
+                &format!("{what}, output {i}"),
+                &interpreter.get(result),
+                golden,
+            );
         }
-        for (i, (gradient, golden)) in gradients.into_iter().zip(arrays(&case["gradients"])).enumerate() {
+        for (i, (gradient, golden)) in gradients
+            .into_iter()
+            .zip(arrays(&case["gradients"]))
+            .enumerate()
+        {
             let gradient = gradient.expect("every input has one");
-            agree(&format!("{what}, gradient {i}"), &interpreter.get(gradient), &golden);
+            agree(
+                &format!("{what}, gradient {i}"),
+                &interpreter.get(gradient),
+                &golden,
+            );
         }
     }
 }

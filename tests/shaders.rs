@@ -13,7 +13,7 @@ use anygrad::{ops, wgsl};
 const MAX_LOOP_TRIPS: usize = 60_000;
 
 /// The fragments that own entry points: an elementwise op or a loss of numbers is the import and its functions.
-const FUNCTORS: [&str; 3] = ["binary", "regression", "unary"];
+const FUNCTORS: [&str; 5] = ["binary", "norm", "regression", "row_norm", "unary"];
 
 /// The stems of the files of a folder with this extension.
 fn stems(folder: &str, extension: &str) -> BTreeSet<String> {

@@ -2,7 +2,9 @@
 
 use super::choice::{Approximate, words};
 use super::keys::Fallback::{Bool, Float, Int, Required, Rule, Word};
-use super::keys::{BELOW_ONE, BELOW_ONE_NOT_ZERO, Family, Key, NOT_NEGATIVE, POSITIVE, Takes, Variant, key};
+use super::keys::{
+    BELOW_ONE, BELOW_ONE_NOT_ZERO, Family, Key, NOT_NEGATIVE, POSITIVE, Takes, Variant, key,
+};
 use super::{Activation, Initializer};
 
 const MAX_WIDTH: u64 = 1 << 20;

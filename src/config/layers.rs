@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use super::choice::Approximate;
 use super::keys;
 use super::reader::Section;
 use super::report::{Report, show};
 use super::sections::missing_table;
 use super::tree::{Node, Place, Table, Value};
 use super::{
-    Activation, BatchNorm, Conv2d, Dense, Dropout, GroupNorm, Initializer, Layer, LayerKind, LayerNorm,
-    Loss, MAX_LAYERS, Pool2d, RmsNorm,
+    Activation, BatchNorm, Conv2d, Dense, Dropout, GroupNorm, Initializer, Layer, LayerKind,
+    LayerNorm, Loss, MAX_LAYERS, Pool2d, RmsNorm,
 };
-use super::choice::Approximate;
 
 /// The longest name of a layer, in bytes.
 const LONGEST_NAME: usize = 64;
@@ -79,7 +79,10 @@ pub(super) fn names(root: &Table) -> Vec<Option<String>> {
         let variant = keys::LAYER.variants.iter().find(|v| v.kind == kind)?;
         let prefix = match variant.kind {
             "conv2d" => "conv",
-            "max_pool2d" | "avg_pool2d" | "global_avg_pool" | "adaptive_avg_pool2d"
+            "max_pool2d"
+            | "avg_pool2d"
+            | "global_avg_pool"
+            | "adaptive_avg_pool2d"
             | "adaptive_max_pool2d" => "pool",
             "batch_norm" => "bn",
             "layer_norm" | "rms_norm" | "group_norm" => "norm",

@@ -169,7 +169,12 @@ impl Network {
                 .iter()
                 .map(|statistic| {
                     let slab = inputs.statistics.expect("the network has a slab of them");
-                    let Statistic { name, shape, offset, .. } = statistic;
+                    let Statistic {
+                        name,
+                        shape,
+                        offset,
+                        ..
+                    } = statistic;
                     graph.slice(name.clone(), slab, *offset, shape.clone())
                 })
                 .collect();

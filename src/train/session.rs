@@ -58,10 +58,8 @@ impl Session {
     pub(super) fn write_parameters(&mut self, network: &Network, slab: &[f32]) -> Result<()> {
         let words: &[u32] = bytemuck::cast_slice(slab);
         let (parameters, statistics) = words.split_at(network.slab_elements);
-        let mut write = |name, words: &[u32]| {
-            self.memory
-                .write(&self.gpu, name, words.len() * 4, words)
-        };
+        let mut write =
+            |name, words: &[u32]| self.memory.write(&self.gpu, name, words.len() * 4, words);
         write(buffers::PARAMETERS, parameters)?;
         if statistics.is_empty() {
             return Ok(());
