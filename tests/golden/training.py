@@ -67,7 +67,7 @@ class Net(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(1, 8, 3, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(8)
-        self.conv2 = nn.Conv2d(8, 12, 3, stride=2, padding=1)
+        self.conv2 = nn.Conv2d(8, 12, 3, stride=2, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(12, eps=1e-3, momentum=0.3)
         self.norm1 = nn.GroupNorm(3, 12)
         self.dense1 = nn.Linear(48, 32)
