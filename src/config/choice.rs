@@ -1,8 +1,8 @@
 //! Values that are written as one of a few words.
 
 use super::{
-    Activation, Categories, DataSource, Flip, Initializer, Missing, Normalize, Split, Streaming,
-    Task,
+    Activation, Categories, DataSource, Flip, Initializer, Missing, Normalize, Precision, Split,
+    Streaming, Task,
 };
 
 /// A value written as one of a few words.
@@ -30,6 +30,10 @@ impl Choice for DataSource {
         ("csv", Self::Csv),
         ("npy", Self::Npy),
     ];
+}
+
+impl Choice for Precision {
+    const ALL: &'static [(&'static str, Self)] = &[("f32", Self::F32), ("f16", Self::F16)];
 }
 
 impl Choice for Task {

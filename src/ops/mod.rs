@@ -37,6 +37,7 @@ pub mod layer_norm;
 pub mod leaky_relu;
 pub mod lion;
 pub mod log_softmax;
+pub mod loss_scale;
 pub mod mae;
 pub mod matmul;
 pub mod max_pool2d;
@@ -131,6 +132,7 @@ registry![
     leaky_relu,
     lion,
     log_softmax,
+    loss_scale,
     mae,
     matmul,
     max_pool2d,

@@ -32,6 +32,7 @@ pub mod layer_norm;
 pub mod leaky_relu;
 pub mod lion;
 pub mod log_softmax;
+pub mod loss_scale;
 pub mod mae;
 pub mod matmul;
 pub mod max_pool2d;
