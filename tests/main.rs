@@ -30,6 +30,8 @@ mod optimizers;
 mod resume;
 // The learning rate of every step against PyTorch.
 mod schedules;
+// Attention and embeddings against PyTorch.
+mod sequences;
 // Shaders, ops and references belong together, file by file and tensor by tensor.
 mod shaders;
 // Whole trainings: against the references, against themselves, and what they cost the host.

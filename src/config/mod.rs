@@ -215,8 +215,8 @@ pub enum Loss {
 pub use average::Average;
 pub use control::{Checkpoints, EarlyStopping, Every, Monitored, OnNan, Rollback};
 pub use layer::{
-    Activation, BatchNorm, Conv2d, Dense, Dropout, GroupNorm, Initializer, Layer, LayerKind,
-    LayerNorm, Pool2d, RmsNorm,
+    Activation, Attention, BatchNorm, Conv2d, Dense, Dropout, Embedding, GroupNorm, Initializer,
+    Layer, LayerKind, LayerNorm, Pool2d, PositionEmbedding, RmsNorm,
 };
 pub use optimizer::{Adam, Clip, Lion, Optimizer, RmsProp, Sgd};
 pub use param::{MAX_PARAMS, Param};

@@ -12,6 +12,7 @@ pub mod adaptive_max_pool2d;
 pub mod add;
 pub mod add_bias;
 pub mod advance;
+pub mod attention;
 pub mod augment;
 pub mod average;
 pub mod avg_pool2d;
@@ -29,6 +30,7 @@ mod descent;
 pub mod dropout;
 mod elementwise;
 pub mod elu;
+pub mod embedding;
 pub mod gather_batch;
 pub mod gelu;
 pub mod group_norm;
@@ -51,6 +53,7 @@ pub mod relu;
 pub mod reshape;
 pub mod rms_norm;
 pub mod rmsprop;
+pub mod rotary;
 mod row_norm;
 mod rowwise;
 pub mod scale;
@@ -110,6 +113,7 @@ registry![
     add,
     add_bias,
     advance,
+    attention,
     augment,
     average,
     avg_pool2d,
@@ -124,6 +128,7 @@ registry![
     cross_entropy,
     dropout,
     elu,
+    embedding,
     gather_batch,
     gelu,
     group_norm,
@@ -142,6 +147,7 @@ registry![
     relu,
     rms_norm,
     rmsprop,
+    rotary,
     scale,
     schedule,
     sgd,

@@ -461,6 +461,11 @@ fn keys_that_do_not_go_together_are_refused() {
             "do not divide",
         ),
         (
+            with("kind = \"embedding\"\nnum_embeddings = 5\nembedding_dim = 4\npadding_idx = 5"),
+            "9: `5`",
+            "must be one of 5 tokens",
+        ),
+        (
             SMALL.replace("[optimizer]", "mean = [0, 0]\nstd = [1, 1, 1]\n[optimizer]"),
             "4: `[1, 1, 1]`",
             "`mean` has 2",
