@@ -41,6 +41,8 @@ const EXEMPTIONS: &[&str] = &[
     "loss_scale.unscale: it belongs to an update, which is not differentiated",
     "mae.forward input 1: no gradient, though the outputs depend on it",
     "mae.forward input 2: no gradient, though the outputs depend on it",
+    "mixup.apply: data has no gradient",
+    "mixup.draw: data has no gradient",
     "mse.forward input 1: no gradient, though the outputs depend on it",
     "mse.forward input 2: no gradient, though the outputs depend on it",
     "rmsprop.forward: an update is not differentiated",

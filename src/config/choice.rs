@@ -26,6 +26,7 @@ impl Choice for DataSource {
     const ALL: &'static [(&'static str, Self)] = &[
         ("digits", Self::Digits),
         ("idx", Self::Idx),
+        ("cifar10", Self::Cifar10),
         ("images", Self::Images),
         ("csv", Self::Csv),
         ("npy", Self::Npy),

@@ -134,7 +134,7 @@ fn data(toml: &mut Toml, data: &Data) {
             }
         }
         DataSource::Csv => table(toml, &data.table),
-        DataSource::Digits | DataSource::Idx | DataSource::Npy => {}
+        DataSource::Digits | DataSource::Idx | DataSource::Cifar10 | DataSource::Npy => {}
     }
     if let Some(augment) = &data.augment {
         toml.header("[data.augment]");
@@ -145,6 +145,7 @@ fn data(toml: &mut Toml, data: &Data) {
         toml.float("brightness", augment.brightness);
         toml.float("contrast", augment.contrast);
         toml.put("cutout", augment.cutout);
+        toml.float("mixup", augment.mixup);
     }
 }
 

@@ -43,6 +43,7 @@ pub mod loss_scale;
 pub mod mae;
 pub mod matmul;
 pub mod max_pool2d;
+pub mod mixup;
 pub mod mse;
 pub mod mul;
 mod norm;
@@ -141,6 +142,7 @@ registry![
     mae,
     matmul,
     max_pool2d,
+    mixup,
     mse,
     mul,
     reduce_sum,

@@ -38,6 +38,7 @@ pub mod loss_scale;
 pub mod mae;
 pub mod matmul;
 pub mod max_pool2d;
+pub mod mixup;
 pub mod mse;
 pub mod mul;
 pub mod reduce_sum;
