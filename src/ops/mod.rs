@@ -25,6 +25,7 @@ pub mod confusion_matrix;
 pub mod conv2d;
 pub mod count_correct;
 pub mod cross_entropy;
+pub mod depthwise_conv2d;
 #[cfg(test)]
 mod descent;
 pub mod dropout;
@@ -129,6 +130,7 @@ registry![
     cross_entropy,
     dropout,
     elu,
+    depthwise_conv2d,
     embedding,
     gather_batch,
     gelu,

@@ -32,6 +32,8 @@ const STORED: &[&str] = &[
     "layer_norm.forward",
     "leaky_relu.backward",
     "leaky_relu.forward",
+    "depthwise_conv2d.backward_x",
+    "depthwise_conv2d.forward",
     "matmul.forward",
     "max_pool2d.backward",
     "max_pool2d.forward",

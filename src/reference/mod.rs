@@ -25,6 +25,7 @@ pub mod count_correct;
 pub mod cross_entropy;
 pub mod dropout;
 pub mod elu;
+pub mod depthwise_conv2d;
 pub mod embedding;
 pub mod gather_batch;
 pub mod gelu;
