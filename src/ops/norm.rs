@@ -78,7 +78,7 @@ impl Extents {
     }
 
     fn is_vec4(&self) -> bool {
-        self.channels % 4 == 0
+        self.channels.is_multiple_of(4)
     }
 
     fn elements(&self) -> usize {

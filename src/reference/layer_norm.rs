@@ -39,12 +39,12 @@ pub fn forward(x: &Array, weight: Option<&Array>, bias: Option<&Array>, epsilon:
 
 /// `dx`, `dweight` and `dbias`
 pub fn backward(x: &Array, dy: &Array, weight: Option<&Array>, epsilon: f64) -> [Array; 3] {
-    let (rows, columns) = (x.shape.rows(), x.shape.last());
+    let columns = x.shape.last();
     let (normal, roots) = normal(x, epsilon);
     let mut dx = Array::zeros(x.shape.clone());
     let mut dweight = Array::zeros([columns]);
     let mut dbias = Array::zeros([columns]);
-    for row in 0..rows {
+    for (row, root) in roots.iter().enumerate() {
         let begin = row * columns;
         let g = |c: usize| dy.data[begin + c] * weight.map_or(1.0, |weight| weight.data[c]);
         let (mut sum, mut product) = (0.0, 0.0);
@@ -56,7 +56,7 @@ pub fn backward(x: &Array, dy: &Array, weight: Option<&Array>, epsilon: f64) -> 
         }
         for c in 0..columns {
             let through = (sum + normal.data[begin + c] * product) / columns as f64;
-            dx.data[begin + c] = (g(c) - through) / roots[row];
+            dx.data[begin + c] = (g(c) - through) / root;
         }
     }
     [dx, dweight, dbias]
