@@ -24,20 +24,24 @@ pub mod cross_entropy;
 mod descent;
 mod elementwise;
 pub mod gather_batch;
+pub mod gru;
 pub mod huber;
 pub mod lion;
 pub mod log_softmax;
+pub mod lstm;
 pub mod mae;
 pub mod matmul;
 pub mod max_pool2d;
 pub mod mse;
 pub mod mul;
 mod pooling;
+mod recurrence;
 pub mod reduce_sum;
 mod regression;
 pub mod relu;
 pub mod reshape;
 pub mod rmsprop;
+pub mod rnn;
 mod rowwise;
 pub mod scale;
 pub mod schedule;
@@ -104,9 +108,11 @@ registry![
     count_correct,
     cross_entropy,
     gather_batch,
+    gru,
     huber,
     lion,
     log_softmax,
+    lstm,
     mae,
     matmul,
     max_pool2d,
@@ -115,6 +121,7 @@ registry![
     reduce_sum,
     relu,
     rmsprop,
+    rnn,
     scale,
     schedule,
     sgd,
