@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::schedule::Length;
 use crate::config::{self, Config, Flip, LayerKind, Loss};
 use crate::graph::{DType, Graph, Op, Shape, Storage, TensorType, Value, autograd};
-use crate::nn::Network;
+use crate::nn::{Inputs, Network, Training};
 use crate::ops::{
     self, accumulate::Accumulate, add::Add, advance, advance::Advance, augment::Augment,
     augment::Strength, batch_indices::BatchIndices, binary_cross_entropy::BinaryCrossEntropy,
@@ -87,6 +87,8 @@ struct Builder<'a> {
     mean_weight: Option<Value>,
     /// How pictures are changed: while training.
     augment: Option<Strength>,
+    /// Whether layers behave as they do while training.
+    trains: bool,
     graph: Graph,
 }
 
@@ -129,6 +131,7 @@ impl Builder<'_> {
     /// pass goes through `streamed` rows.
     fn batch(&mut self, pass: &Pass, slab: &str, op: BatchIndices, streamed: usize) -> Batch {
         let rows = op.rows.clone();
+        let first_row = rows.start;
         let first = self.graph.values().len();
         self.graph.enter("batch");
         let counters = self.graph.persistent(pass.counters(), state::counters());
@@ -162,7 +165,18 @@ impl Builder<'_> {
             }
         };
         let parameters = self.slab(slab);
-        let logits = self.network.forward(&mut self.graph, parameters, x);
+        let training = self.trains.then_some(Training {
+            seed: self.config.seed,
+            counters,
+            weights,
+            first_row,
+        });
+        let inputs = Inputs {
+            x,
+            parameters,
+            training,
+        };
+        let logits = self.network.forward(&mut self.graph, inputs);
         Batch {
             first,
             counters,
@@ -459,6 +473,7 @@ pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass
         data,
         mean_weight: None,
         augment: config.data.augment.as_ref().map(strength),
+        trains: true,
         graph: Graph::new(),
     };
     let train = &config.train;
@@ -512,6 +527,7 @@ pub fn evaluation(
         data,
         mean_weight: None,
         augment: None,
+        trains: false,
         graph: Graph::new(),
     };
     let rows = config.train.rows();
@@ -542,6 +558,7 @@ pub fn prediction(network: &Network, config: &Config, data: &Resident) -> (Graph
         data,
         mean_weight: None,
         augment: None,
+        trains: false,
         graph: Graph::new(),
     };
     let counters = builder
@@ -559,7 +576,12 @@ pub fn prediction(network: &Network, config: &Config, data: &Resident) -> (Graph
         .expect("counters fit");
     let x = builder.gather(data.samples, chosen[0]);
     let parameters = builder.slab(buffers::PARAMETERS);
-    let logits = network.forward(&mut builder.graph, parameters, x);
+    let inputs = Inputs {
+        x,
+        parameters,
+        training: None,
+    };
+    let logits = network.forward(&mut builder.graph, inputs);
     let answers = builder.answers(logits);
     (builder.graph, answers)
 }
