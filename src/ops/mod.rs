@@ -45,6 +45,7 @@ pub mod rnn;
 mod rowwise;
 pub mod scale;
 pub mod schedule;
+pub mod select;
 pub mod sgd;
 pub mod sigmoid;
 pub mod softmax;
@@ -124,6 +125,7 @@ registry![
     rnn,
     scale,
     schedule,
+    select,
     sgd,
     sigmoid,
     softmax,

@@ -17,20 +17,20 @@ pub fn forward(x: &Array, weight: &Array, bias: &Array, reverse: bool) -> [Array
             let t = if reverse { steps - 1 - step } else { step };
             let at = row * steps + t;
             let mut next = vec![0.0; h];
-            for j in 0..h {
+            for (j, next) in next.iter_mut().enumerate() {
                 let mut sums = [0.0; 3];
                 for (gate, sum) in sums.iter_mut().enumerate() {
                     let unit = gate * h + j;
                     *sum = bias.data[unit];
-                    for k in 0..h {
-                        *sum += state[k] * weight.data[unit * h + k];
+                    for (k, before) in state.iter().enumerate() {
+                        *sum += before * weight.data[unit * h + k];
                     }
                 }
                 let of_x = |gate: usize| x.data[at * 3 * h + gate * h + j];
                 let (r, z) = (logistic(of_x(0) + sums[0]), logistic(of_x(1) + sums[1]));
                 let new = (of_x(2) + r * sums[2]).tanh();
-                next[j] = (1.0 - z) * new + z * state[j];
-                y.data[at * h + j] = next[j];
+                *next = (1.0 - z) * new + z * state[j];
+                y.data[at * h + j] = *next;
                 for (plane, value) in [r, z, new, sums[2], state[j]].into_iter().enumerate() {
                     saved.data[(at * 5 + plane) * h + j] = value;
                 }
@@ -73,11 +73,11 @@ pub fn backward(dy: &Array, saved: &Array, y: &Array, weight: &Array, reverse: b
                     ds.data[at * 3 * h + gate * h + j] = of_s;
                 }
             }
-            for k in 0..h {
+            for (k, dstate) in dstate.iter_mut().enumerate() {
                 let through: f64 = (0..3 * h)
                     .map(|unit| ds.data[at * 3 * h + unit] * weight.data[unit * h + k])
                     .sum();
-                dstate[k] = kept_state[k] + through;
+                *dstate = kept_state[k] + through;
             }
         }
     }

@@ -18,20 +18,20 @@ pub fn forward(x: &Array, weight: &Array, bias: &Array, reverse: bool) -> [Array
             let t = if reverse { steps - 1 - step } else { step };
             let at = row * steps + t;
             let mut next = vec![0.0; h];
-            for j in 0..h {
+            for (j, next) in next.iter_mut().enumerate() {
                 let mut sums = [0.0; 4];
                 for (gate, sum) in sums.iter_mut().enumerate() {
                     let unit = gate * h + j;
                     *sum = x.data[at * 4 * h + unit] + bias.data[unit];
-                    for k in 0..h {
-                        *sum += state[k] * weight.data[unit * h + k];
+                    for (k, before) in state.iter().enumerate() {
+                        *sum += before * weight.data[unit * h + k];
                     }
                 }
                 let (i, f, o) = (logistic(sums[0]), logistic(sums[1]), logistic(sums[3]));
                 let g = sums[2].tanh();
                 c[j] = f * c[j] + i * g;
-                next[j] = o * c[j].tanh();
-                y.data[at * h + j] = next[j];
+                *next = o * c[j].tanh();
+                y.data[at * h + j] = *next;
                 for (plane, value) in [i, f, g, o, c[j]].into_iter().enumerate() {
                     saved.data[(at * 5 + plane) * h + j] = value;
                 }
@@ -77,8 +77,8 @@ pub fn backward(dy: &Array, saved: &Array, y: &Array, weight: &Array, reverse: b
                     dx.data[at * 4 * h + gate * h + j] = value;
                 }
             }
-            for k in 0..h {
-                dstate[k] = (0..4 * h)
+            for (k, dstate) in dstate.iter_mut().enumerate() {
+                *dstate = (0..4 * h)
                     .map(|unit| dx.data[at * 4 * h + unit] * weight.data[unit * h + k])
                     .sum();
             }

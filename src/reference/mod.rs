@@ -37,6 +37,7 @@ pub mod rmsprop;
 pub mod rnn;
 pub mod scale;
 pub mod schedule;
+pub mod select;
 pub mod sgd;
 pub mod sigmoid;
 pub mod softmax;

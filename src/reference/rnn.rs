@@ -14,16 +14,16 @@ pub fn forward(x: &Array, weight: &Array, bias: &Array, relu: bool, reverse: boo
         for step in 0..steps {
             let t = if reverse { steps - 1 - step } else { step };
             let mut next = vec![0.0; h];
-            for j in 0..h {
+            for (j, next) in next.iter_mut().enumerate() {
                 let mut sum = x.data[(row * steps + t) * h + j] + bias.data[j];
-                for k in 0..h {
-                    sum += state[k] * weight.data[j * h + k];
+                for (k, before) in state.iter().enumerate() {
+                    sum += before * weight.data[j * h + k];
                 }
-                next[j] = match relu {
+                *next = match relu {
                     true => sum.max(0.0),
                     false => sum.tanh(),
                 };
-                y.data[(row * steps + t) * h + j] = next[j];
+                y.data[(row * steps + t) * h + j] = *next;
             }
             state = next;
         }
@@ -45,7 +45,7 @@ pub fn backward(dy: &Array, y: &Array, weight: &Array, relu: bool, reverse: bool
         for step in (0..steps).rev() {
             let t = if reverse { steps - 1 - step } else { step };
             let at = (row * steps + t) * h;
-            for j in 0..h {
+            for (j, arrives) in dstate.iter().enumerate() {
                 if step > 0 {
                     let previous = if reverse { at + h } else { at - h };
                     before.data[at + j] = y.data[previous + j];
@@ -55,10 +55,10 @@ pub fn backward(dy: &Array, y: &Array, weight: &Array, relu: bool, reverse: bool
                     true => f64::from(u8::from(value > 0.0)),
                     false => 1.0 - value * value,
                 };
-                dx.data[at + j] = slope * (dy.data[at + j] + dstate[j]);
+                dx.data[at + j] = slope * (dy.data[at + j] + arrives);
             }
-            for k in 0..h {
-                dstate[k] = (0..h)
+            for (k, dstate) in dstate.iter_mut().enumerate() {
+                *dstate = (0..h)
                     .map(|j| dx.data[at + j] * weight.data[j * h + k])
                     .sum();
             }
