@@ -9,20 +9,20 @@ const SAVED: u32 = 5u;
 struct Cell {
     h: vec4<f32>,
     carry: vec4<f32>,
-    saved: array<vec4<f32>, SAVED>,
+    kept: array<vec4<f32>, SAVED>,
 }
 
-fn cell(sums: array<vec4<f32>, GATES>, x: array<vec4<f32>, GATES>, carry: vec4<f32>) -> Cell {
-    let r = logistic(x[0] + sums[0]);
-    let z = logistic(x[1] + sums[1]);
-    let n = tangent(x[2] + r * sums[2]);
+fn cell(of_h: array<vec4<f32>, GATES>, of_x: array<vec4<f32>, GATES>, carry: vec4<f32>) -> Cell {
+    let r = logistic(of_x[0] + of_h[0]);
+    let z = logistic(of_x[1] + of_h[1]);
+    let n = tangent(of_x[2] + r * of_h[2]);
     let h = (1.0 - z) * n + z * carry;
-    return Cell(h, h, array<vec4<f32>, SAVED>(r, z, n, sums[2], carry));
+    return Cell(h, h, array<vec4<f32>, SAVED>(r, z, n, of_h[2], carry));
 }
 
 struct Back {
-    dx: array<vec4<f32>, GATES>,
-    dh: array<vec4<f32>, GATES>,
+    of_x: array<vec4<f32>, GATES>,
+    of_h: array<vec4<f32>, GATES>,
     dcarry: vec4<f32>,
 }
 
@@ -44,7 +44,7 @@ fn cell_backward(at: u32, before: u32, first: bool, j4: u32, dh: vec4<f32>, dcar
 @group(0) @binding(6) var<storage, read_write> saved: array<vec4<f32>>;
 fn save(at: u32, j4: u32, now: Cell) {
     for (var s = 0u; s < SAVED; s++) {
-        saved[(at * SAVED + s) * H4 + j4] = now.saved[s];
+        saved[(at * SAVED + s) * H4 + j4] = now.kept[s];
     }
 }
 @group(0) @binding(7) var<storage, read_write> dh: array<vec4<f32>>;
@@ -56,7 +56,7 @@ fn put_dh(row: u32, j4: u32, v: vec4<f32>) {
 fn save(at: u32, j4: u32, now: Cell) {
     for (var s = 0u; s < SAVED; s++) {
         for (var i = j4 * 4u; i < min(j4 * 4u + 4u, H); i++) {
-            saved[(at * SAVED + s) * H + i] = now.saved[s][i % 4u];
+            saved[(at * SAVED + s) * H + i] = now.kept[s][i % 4u];
         }
     }
 }

@@ -9,21 +9,21 @@ const SAVED: u32 = 5u;
 struct Cell {
     h: vec4<f32>,
     carry: vec4<f32>,
-    saved: array<vec4<f32>, SAVED>,
+    kept: array<vec4<f32>, SAVED>,
 }
 
-fn cell(sums: array<vec4<f32>, GATES>, x: array<vec4<f32>, GATES>, carry: vec4<f32>) -> Cell {
-    let i = logistic(x[0] + sums[0]);
-    let f = logistic(x[1] + sums[1]);
-    let g = tangent(x[2] + sums[2]);
-    let o = logistic(x[3] + sums[3]);
+fn cell(of_h: array<vec4<f32>, GATES>, of_x: array<vec4<f32>, GATES>, carry: vec4<f32>) -> Cell {
+    let i = logistic(of_x[0] + of_h[0]);
+    let f = logistic(of_x[1] + of_h[1]);
+    let g = tangent(of_x[2] + of_h[2]);
+    let o = logistic(of_x[3] + of_h[3]);
     let c = f * carry + i * g;
     return Cell(o * tangent(c), c, array<vec4<f32>, SAVED>(i, f, g, o, c));
 }
 
 struct Back {
-    dx: array<vec4<f32>, GATES>,
-    dh: array<vec4<f32>, GATES>,
+    of_x: array<vec4<f32>, GATES>,
+    of_h: array<vec4<f32>, GATES>,
     dcarry: vec4<f32>,
 }
 
@@ -53,7 +53,7 @@ fn put_dh(row: u32, j4: u32, v: vec4<f32>) {}
 @group(0) @binding(6) var<storage, read_write> saved: array<vec4<f32>>;
 fn save(at: u32, j4: u32, now: Cell) {
     for (var s = 0u; s < SAVED; s++) {
-        saved[(at * SAVED + s) * H4 + j4] = now.saved[s];
+        saved[(at * SAVED + s) * H4 + j4] = now.kept[s];
     }
 }
 #else
@@ -61,7 +61,7 @@ fn save(at: u32, j4: u32, now: Cell) {
 fn save(at: u32, j4: u32, now: Cell) {
     for (var s = 0u; s < SAVED; s++) {
         for (var i = j4 * 4u; i < min(j4 * 4u + 4u, H); i++) {
-            saved[(at * SAVED + s) * H + i] = now.saved[s][i % 4u];
+            saved[(at * SAVED + s) * H + i] = now.kept[s][i % 4u];
         }
     }
 }

@@ -10,8 +10,8 @@ struct Cell {
     carry: vec4<f32>,
 }
 
-fn cell(sums: array<vec4<f32>, GATES>, x: array<vec4<f32>, GATES>, carry: vec4<f32>) -> Cell {
-    let a = x[0] + sums[0];
+fn cell(of_h: array<vec4<f32>, GATES>, of_x: array<vec4<f32>, GATES>, carry: vec4<f32>) -> Cell {
+    let a = of_x[0] + of_h[0];
     // NaN stays NaN, as in relu.wgsl.
     let negative = bitcast<vec4<u32>>(a) - vec4<u32>(0x80000000u) <= vec4<u32>(0x7f800000u);
     let h = select(tangent(a), select(a, vec4<f32>(0.0), negative), RELU);
@@ -21,8 +21,8 @@ fn cell(sums: array<vec4<f32>, GATES>, x: array<vec4<f32>, GATES>, carry: vec4<f
 fn save(at: u32, j4: u32, now: Cell) {}
 
 struct Back {
-    dx: array<vec4<f32>, GATES>,
-    dh: array<vec4<f32>, GATES>,
+    of_x: array<vec4<f32>, GATES>,
+    of_h: array<vec4<f32>, GATES>,
     dcarry: vec4<f32>,
 }
 

@@ -1,11 +1,11 @@
 // A recurrent cell over a whole sequence, for a file that defines
 //   const GATES: u32                       the gates of a unit
 //   struct Cell { h, carry, … }            the new state, what the unit is told in the next step, what is kept for the gradient
-//   fn cell(sums, x, carry) -> Cell        a step of four units, with sums[g] = Σ_k h[k] · weight[g, j, k] + bias[g, j]
+//   fn cell(of_h, of_x, carry) -> Cell     a step of four units, with of_h[g] = Σ_k h[k] · weight[g, j, k] + bias[g, j]
 //   fn save(at, j4, cell)                  keeps it, in row `at` of the (N, T) rows
-//   struct Back { dx, dh, dcarry }         the gradients of x, of the sums, and of the carry
+//   struct Back { of_x, of_h, dcarry }     the gradients of x, of those sums, and of the carry
 //   fn cell_backward(at, before, first, j4, dh, dcarry) -> Back
-//   fn put_dh(row, j4, v)                  stores dh, where it is not dx
+//   fn put_dh(row, j4, v)                  stores that of the sums, where it is another than that of x
 // with x and dx (N, T, GATES, H), y and dy (N, T, H), weight (GATES, H, H), bias (GATES, H).
 //
 // One invocation computes ROWS samples of four units, all gates of them. ACROSS invocations side by side compute ACROSS vec4s of
@@ -349,9 +349,9 @@ fn finish_backward(step: u32, first: u32, j4: u32, sums: array<vec4<f32>, ROWS>)
             }
             let back = cell_backward(at, before, step == T - 1u, j4, dy_at(at, j4) + acc[r], dcarry);
             for (var g = 0u; g < GATES; g++) {
-                put_dx(at * GATES + g, j4, back.dx[g]);
-                put_dh(at * GATES + g, j4, back.dh[g]);
-                state[(step % 2u * N + row) * GATES * H4 + g * H4 + j4] = back.dh[g];
+                put_dx(at * GATES + g, j4, back.of_x[g]);
+                put_dh(at * GATES + g, j4, back.of_h[g]);
+                state[(step % 2u * N + row) * GATES * H4 + g * H4 + j4] = back.of_h[g];
             }
             state[place] = back.dcarry;
         }
