@@ -7,7 +7,10 @@ use super::reader::Section;
 use super::report::{Report, show};
 use super::sections::missing_table;
 use super::tree::{Node, Place, Table, Value};
-use super::{Activation, Conv2d, Dense, Initializer, Layer, LayerKind, Loss, MAX_LAYERS, Pool2d};
+use super::{
+    Activation, Cell, Conv2d, Dense, Initializer, Layer, LayerKind, Loss, MAX_LAYERS, Nonlinearity,
+    Pool2d, Recurrent, Returns,
+};
 
 /// The longest name of a layer, in bytes.
 const LONGEST_NAME: usize = 64;
@@ -163,6 +166,12 @@ fn layer(
             activation: s.choice("activation").flatten(),
             init: s.choice("init").unwrap_or(init),
         }),
+        "rnn" => {
+            let nonlinearity = s.choice("nonlinearity").unwrap_or(Nonlinearity::Tanh);
+            LayerKind::Recurrent(recurrent(&mut s, Cell::Rnn(nonlinearity), init))
+        }
+        "lstm" => LayerKind::Recurrent(recurrent(&mut s, Cell::Lstm, init)),
+        "gru" => LayerKind::Recurrent(recurrent(&mut s, Cell::Gru, init)),
         "flatten" => LayerKind::Flatten,
         "relu" => LayerKind::Activation(Activation::Relu),
         "sigmoid" => LayerKind::Activation(Activation::Sigmoid),
@@ -200,6 +209,16 @@ fn conv2d(s: &mut Section<'_, '_>, init: Initializer) -> Conv2d {
         s.mistake_at("groups", &message, "does not divide them", help);
     }
     conv
+}
+
+fn recurrent(s: &mut Section<'_, '_>, cell: Cell, init: Initializer) -> Recurrent {
+    Recurrent {
+        cell,
+        hidden: s.count("hidden"),
+        layers: s.count("layers"),
+        returns: s.choice("return").unwrap_or(Returns::Sequence),
+        init: s.choice("init").unwrap_or(init),
+    }
 }
 
 fn pool2d(s: &mut Section<'_, '_>) -> Pool2d {

@@ -5,8 +5,9 @@ use std::fmt::{Display, Write};
 use super::control;
 use super::keys::{self, Choice, LossWord};
 use super::{
-    Activation, ClassWeights, Config, Conv2d, Curve, Data, DataSource, Dense, Layer, LayerKind,
-    Length, Loss, MicroBatch, Pool2d, Schedule, Table, Train, average, optimizer, param,
+    Activation, Cell, ClassWeights, Config, Conv2d, Curve, Data, DataSource, Dense, Layer,
+    LayerKind, Length, Loss, MicroBatch, Pool2d, Recurrent, Schedule, Table, Train, average,
+    optimizer, param,
 };
 
 pub(super) fn config(config: &Config) -> String {
@@ -282,6 +283,7 @@ fn layer(toml: &mut Toml, layer: &Layer) {
             toml.word("activation", *activation);
             toml.word("init", *init);
         }
+        LayerKind::Recurrent(layer) => recurrent(toml, layer),
         LayerKind::Flatten
         | LayerKind::Activation(_)
         | LayerKind::Softmax
@@ -307,6 +309,16 @@ fn pool2d(toml: &mut Toml, pool: &Pool2d) {
     toml.size("padding", pool.padding);
 }
 
+fn recurrent(toml: &mut Toml, layer: &Recurrent) {
+    toml.put("hidden", layer.hidden);
+    toml.put("layers", layer.layers);
+    if let Cell::Rnn(nonlinearity) = layer.cell {
+        toml.word("nonlinearity", nonlinearity);
+    }
+    toml.word("return", layer.returns);
+    toml.word("init", layer.init);
+}
+
 impl LayerKind {
     /// The word for it in a configuration: `conv2d`, `max_pool2d`, `dense`, ….
     pub fn word(&self) -> &'static str {
@@ -315,6 +327,11 @@ impl LayerKind {
             Self::MaxPool2d(_) => "max_pool2d",
             Self::AvgPool2d(_) => "avg_pool2d",
             Self::Dense(_) => "dense",
+            Self::Recurrent(layer) => match layer.cell {
+                Cell::Rnn(_) => "rnn",
+                Cell::Lstm => "lstm",
+                Cell::Gru => "gru",
+            },
             Self::Flatten => "flatten",
             Self::Activation(activation) => activation.word(),
             Self::Softmax => "softmax",

@@ -6,6 +6,7 @@ mod activation;
 mod conv;
 mod dense;
 mod pool;
+mod recurrent;
 mod shape;
 
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub(super) fn rule(kind: &LayerKind) -> Box<dyn Rule + '_> {
         LayerKind::MaxPool2d(pool) => Box::new(pool::Pool::Max(pool)),
         LayerKind::AvgPool2d(pool) => Box::new(pool::Pool::Avg(pool)),
         LayerKind::Dense(dense) => Box::new(dense::Linear(dense)),
+        LayerKind::Recurrent(layer) => Box::new(recurrent::Recurrent(layer)),
         LayerKind::Flatten => Box::new(shape::Flatten),
         LayerKind::Activation(activation) => Box::new(*activation),
         LayerKind::Softmax => Box::new(activation::Exponentials::Softmax),
