@@ -14,6 +14,8 @@ mod fusion;
 mod golden;
 // Every op's gradient against finite differences, every comparison against sabotage.
 mod gradients;
+// Tensors stored in 16 bits.
+mod half;
 // Every kernel on the adapter, against its reference.
 mod kernels;
 // Who may use whom, and what stays out of where.
@@ -28,6 +30,8 @@ mod recurrent;
 mod resume;
 // The learning rate of every step against PyTorch.
 mod schedules;
+// Attention and embeddings against PyTorch.
+mod sequences;
 // Shaders, ops and references belong together, file by file and tensor by tensor.
 mod shaders;
 // Whole trainings: against the references, against themselves, and what they cost the host.

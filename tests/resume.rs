@@ -19,8 +19,8 @@ use crate::training::{random_dataset, request, small};
 
 /// What a training told, without what depends on the clock.
 #[derive(Debug, Default, PartialEq)]
-struct Told {
-    losses: Vec<(u64, u32)>,
+pub(crate) struct Told {
+    pub(crate) losses: Vec<(u64, u32)>,
     epochs: Vec<Epoch>,
 }
 
@@ -46,14 +46,19 @@ fn timeless(epoch: &Epoch) -> Epoch {
 }
 
 /// What a training came to, and the states it gave to be kept.
-struct Ran {
-    outcome: Result<Outcome, Error>,
-    told: Told,
-    kept: Vec<Arc<Checkpoint>>,
+pub(crate) struct Ran {
+    pub(crate) outcome: Result<Outcome, Error>,
+    pub(crate) told: Told,
+    pub(crate) kept: Vec<Arc<Checkpoint>>,
 }
 
 /// Trains from a state, until the adapter has reported so many steps.
-fn run(config: &Config, dataset: &Dataset, from: Option<Resume>, stop_at: Option<u64>) -> Ran {
+pub(crate) fn run(
+    config: &Config,
+    dataset: &Dataset,
+    from: Option<Resume>,
+    stop_at: Option<u64>,
+) -> Ran {
     let mut request = request(config.clone(), Trust::Trusted);
     request.control.resume = from.map(Arc::new);
     let stop = request.control.stop.clone();
@@ -79,7 +84,7 @@ fn run(config: &Config, dataset: &Dataset, from: Option<Resume>, stop_at: Option
     }
 }
 
-fn from(checkpoint: &Checkpoint) -> Resume {
+pub(crate) fn from(checkpoint: &Checkpoint) -> Resume {
     Resume {
         from: checkpoint.clone(),
         others: Vec::new(),
@@ -335,13 +340,15 @@ fn other_data_is_not_gone_on_with_and_another_driver_is_told() {
 }
 
 #[test]
-fn a_streamed_training_in_parts_that_goes_on_ends_in_the_bits_of_a_resident_one() {
+fn a_streamed_training_of_mixed_samples_in_parts_that_goes_on_ends_in_the_bits_of_a_resident_one() {
     if common::gpu(Trust::Trusted).is_none() {
         return;
     }
     let dataset = random_dataset();
+    let optimizer =
+        format!("{ADAM}\n[data.augment]\nmixup = 0.4\nflip = \"horizontal\"\nshift = 1");
     let with = |stream, every| {
-        let mut config = small(ADAM, "accumulate = 2\nmicro_batch = 3", "");
+        let mut config = small(&optimizer, "accumulate = 2\nmicro_batch = 3", "");
         config.train.length = config::Length::Steps(11);
         config.data.stream = stream;
         config.checkpoints.every = every;
@@ -378,7 +385,8 @@ fn averages_parts_and_schedules_go_on_with_the_rest() {
         let optimizer = format!(
             "kind = \"rmsprop\"\nlearning_rate = 0.02\nmomentum = 0.9\ncentered = true\nclip_norm = 1.0\n{tables}"
         );
-        let mut config = small(&optimizer, "accumulate = 2\nmicro_batch = 2", "");
+        let train = "accumulate = 2\nmicro_batch = 2\nprecision = \"f16\"";
+        let mut config = small(&optimizer, train, "");
         config.train.length = config::Length::Epochs(6);
         config.checkpoints.every = Every::Steps(4);
         let whole = run(&config, &dataset, None, None);
@@ -391,6 +399,7 @@ fn averages_parts_and_schedules_go_on_with_the_rest() {
                 "second moments",
                 "third moments",
                 "schedule",
+                "loss scale",
             ] {
                 assert!(names.contains(&name), "{name} is not among {names:?}");
             }

@@ -7,12 +7,14 @@ use crate::ops::adam::Adam;
 use crate::ops::add::Add;
 use crate::ops::add_bias::AddBias;
 use crate::ops::advance::{self, Advance};
+use crate::ops::attention::Attention;
 use crate::ops::avg_pool2d::AvgPool2d;
 use crate::ops::batch_indices::BatchIndices;
 use crate::ops::confusion_matrix::ConfusionMatrix;
 use crate::ops::conv2d::Conv2d;
 use crate::ops::count_correct::CountCorrect;
 use crate::ops::cross_entropy::CrossEntropy;
+use crate::ops::embedding::Embedding;
 use crate::ops::gather_batch::{GatherBatch, Normalization};
 use crate::ops::gru::Gru;
 use crate::ops::log_softmax::LogSoftmax;
@@ -24,6 +26,7 @@ use crate::ops::mul::Mul;
 use crate::ops::reduce_sum::ReduceSum;
 use crate::ops::relu::Relu;
 use crate::ops::rnn::Rnn;
+use crate::ops::rotary::{self, Rotary, Turn};
 use crate::ops::scale::Scale;
 use crate::ops::sgd::Sgd;
 use crate::ops::sigmoid::Sigmoid;
@@ -103,6 +106,21 @@ fn recurrence(op: impl Op + 'static, gates: usize) -> Case {
     Case::new(op, inputs)
 }
 
+/// Causal attention of samples, tokens, heads and channels of a head.
+fn attention([samples, tokens, heads, channels]: [usize; 4]) -> Case {
+    let causal = true;
+    let inputs = vec![CaseInput::normal([samples, tokens, 3 * heads * channels])];
+    Case::new(Attention::Forward { heads, causal }, inputs)
+}
+
+fn embedding(vocabulary: u32, ids: [usize; 2], channels: usize) -> Case {
+    let inputs = vec![
+        CaseInput::below(ids, vocabulary),
+        CaseInput::normal([vocabulary as usize, channels]),
+    ];
+    Case::new(Embedding::Forward { padding: None }, inputs)
+}
+
 /// The shapes of an op by its name; none for one that has no line.
 fn listed(op: &str) -> Vec<Case> {
     let flat = || CaseInput::normal([ELEMENTS]);
@@ -156,6 +174,8 @@ fn listed(op: &str) -> Vec<Case> {
                 vec![counters, ring, one(), one(), schedule()],
             )]
         }
+        // A layer of a small language model of characters, and one of a longer context.
+        "attention" => vec![attention([12, 64, 4, 32]), attention([4, 256, 6, 64])],
         "avg_pool2d" => vec![Case::new(
             AvgPool2d::Forward { window: window() },
             vec![CaseInput::normal(images)],
@@ -190,6 +210,11 @@ fn listed(op: &str) -> Vec<Case> {
             },
             vec![CaseInput::normal(SCORES), labels(), weights()],
         )],
+        // The characters of a text, and the words of one.
+        "embedding" => vec![
+            embedding(65, [12, 64], 128),
+            embedding(30_000, [8, 256], 256),
+        ],
         "gather_batch" => {
             let samples = CaseInput {
                 tensor: TensorType::u8([2048, 28, 28, 1]),
@@ -227,6 +252,15 @@ fn listed(op: &str) -> Vec<Case> {
         "rnn" => {
             let (relu, reverse) = (false, false);
             vec![recurrence(Rnn::Forward { relu, reverse }, 1)]
+        }
+        "rotary" => {
+            let turn = Turn {
+                channels: 32,
+                turned: 256,
+                base: rotary::BASE,
+            };
+            let inputs = vec![CaseInput::normal([48, 64, 384])];
+            vec![Case::new(Rotary::Forward(turn), inputs)]
         }
         "scale" => vec![Case::new(Scale { alpha: 0.5 }, vec![flat()])],
         "sgd" => {

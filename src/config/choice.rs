@@ -2,7 +2,7 @@
 
 use super::{
     Activation, Categories, DataSource, Flip, Initializer, Missing, Nonlinearity, Normalize,
-    Returns, Split, Streaming, Task,
+    Precision, Returns, Split, Streaming, Task,
 };
 
 /// A value written as one of a few words.
@@ -26,10 +26,15 @@ impl Choice for DataSource {
     const ALL: &'static [(&'static str, Self)] = &[
         ("digits", Self::Digits),
         ("idx", Self::Idx),
+        ("cifar10", Self::Cifar10),
         ("images", Self::Images),
         ("csv", Self::Csv),
         ("npy", Self::Npy),
     ];
+}
+
+impl Choice for Precision {
+    const ALL: &'static [(&'static str, Self)] = &[("f32", Self::F32), ("f16", Self::F16)];
 }
 
 impl Choice for Task {
@@ -107,6 +112,7 @@ impl Choice for Initializer {
         ("kaiming_normal", Self::KaimingNormal),
         ("xavier_uniform", Self::XavierUniform),
         ("xavier_normal", Self::XavierNormal),
+        ("normal", Self::Normal),
         ("trunc_normal", Self::TruncNormal),
         ("orthogonal", Self::Orthogonal),
         ("pytorch", Self::Pytorch),

@@ -134,7 +134,7 @@ fn data(toml: &mut Toml, data: &Data) {
             }
         }
         DataSource::Csv => table(toml, &data.table),
-        DataSource::Digits | DataSource::Idx | DataSource::Npy => {}
+        DataSource::Digits | DataSource::Idx | DataSource::Cifar10 | DataSource::Npy => {}
     }
     if let Some(augment) = &data.augment {
         toml.header("[data.augment]");
@@ -145,6 +145,7 @@ fn data(toml: &mut Toml, data: &Data) {
         toml.float("brightness", augment.brightness);
         toml.float("contrast", augment.contrast);
         toml.put("cutout", augment.cutout);
+        toml.float("mixup", augment.mixup);
     }
 }
 
@@ -175,6 +176,7 @@ fn train(toml: &mut Toml, train: &Train) {
         Length::Steps(steps) => toml.put("steps", steps),
     }
     toml.put("shuffle", train.shuffle);
+    toml.word("precision", train.precision);
     match train.loss {
         Loss::CrossEntropy { label_smoothing } => {
             toml.word("loss", LossWord::CrossEntropy);
@@ -284,6 +286,20 @@ fn layer(toml: &mut Toml, layer: &Layer) {
             toml.word("init", *init);
         }
         LayerKind::Recurrent(layer) => recurrent(toml, layer),
+        LayerKind::Embedding(embedding) => {
+            toml.put("num_embeddings", embedding.num_embeddings);
+            toml.put("embedding_dim", embedding.embedding_dim);
+            toml.if_given("padding_idx", embedding.padding_idx);
+            toml.word("init", embedding.init);
+        }
+        LayerKind::PositionEmbedding(positions) => toml.word("init", positions.init),
+        LayerKind::Attention(attention) => {
+            toml.put("heads", attention.heads);
+            toml.put("causal", attention.causal);
+            toml.put("rotary", attention.rotary);
+            toml.put("bias", attention.bias);
+            toml.word("init", attention.init);
+        }
         LayerKind::Flatten
         | LayerKind::Activation(_)
         | LayerKind::Softmax
@@ -332,6 +348,9 @@ impl LayerKind {
                 Cell::Lstm => "lstm",
                 Cell::Gru => "gru",
             },
+            Self::Embedding(_) => "embedding",
+            Self::PositionEmbedding(_) => "position_embedding",
+            Self::Attention(_) => "attention",
             Self::Flatten => "flatten",
             Self::Activation(activation) => activation.word(),
             Self::Softmax => "softmax",

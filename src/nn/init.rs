@@ -20,8 +20,8 @@ pub enum Init {
     Orthogonal,
 }
 
-/// The deviation of `trunc_normal`, as in the published recipes of BERT and GPT-2.
-const TRUNCATED_DEVIATION: f64 = 0.02;
+/// The deviation of `normal` and `trunc_normal`, as in the published recipes of GPT-2 and BERT.
+const DEVIATION: f64 = 0.02;
 
 impl Init {
     /// The rule for weights that make an output of `fan_in` numbers and put an input into `fan_out` ones: He et al. 2015
@@ -33,7 +33,8 @@ impl Init {
             Initializer::KaimingNormal => Self::Normal((2.0 / fan_in).sqrt()),
             Initializer::Auto | Initializer::XavierUniform => Self::Uniform((6.0 / both).sqrt()),
             Initializer::XavierNormal => Self::Normal((2.0 / both).sqrt()),
-            Initializer::TruncNormal => Self::TruncatedNormal(TRUNCATED_DEVIATION),
+            Initializer::Normal => Self::Normal(DEVIATION),
+            Initializer::TruncNormal => Self::TruncatedNormal(DEVIATION),
             Initializer::Orthogonal => Self::Orthogonal,
             Initializer::Pytorch => Self::Uniform((1.0 / fan_in).sqrt()),
         }
@@ -66,6 +67,9 @@ pub(super) fn slab(network: &Network, seed: u64) -> Vec<f32> {
             Init::Normal(deviation) => fill(&mut |s| deviation * s.normal()),
             Init::TruncatedNormal(deviation) => fill(&mut |s| deviation * truncated(s)),
             Init::Orthogonal => place.copy_from_slice(&orthogonal_parameter(parameter, sequence)),
+        }
+        for value in place {
+            *value *= parameter.init_scale;
         }
     }
     slab
@@ -187,6 +191,7 @@ mod tests {
         for (init, variance) in [
             ("kaiming_normal", 2.0 / 64.0),
             ("xavier_normal", 2.0 / 112.0),
+            ("normal", 0.0004),
         ] {
             let (weight, _) = initial(init);
             assert!(
@@ -231,6 +236,28 @@ mod tests {
                 assert!((dot - expected).abs() < 1e-6, "rows {i} and {j}: {dot}");
             }
         }
+    }
+
+    #[test]
+    fn the_first_values_of_weights_that_are_named_are_multiplied() {
+        let layers = "[[layer]]\nkind = \"flatten\"\n[[layer]]\nkind = \"dense\"\nout_features = 8\n\
+            [[layer]]\nkind = \"dense\"\nout_features = 10\n";
+        let initial = |param: &str| {
+            let text = format!(
+                "init = \"pytorch\"\n[data]\nsource = \"digits\"\n[optimizer]\nkind = \"sgd\"\n{param}{layers}"
+            );
+            let config = config::parse("net.toml", &text, &[]).expect("a configuration");
+            let network = Network::new(&config, [8, 8, 1], 10).expect("a network");
+            let offset = network.parameters[2].offset;
+            let slab = network.initial(1);
+            (slab[..offset].to_vec(), slab[offset..].to_vec())
+        };
+        let (first, second) = initial("");
+        let (same, scaled) = initial("[[param]]\nmatch = \"dense2\"\ninit_scale = 0.25\n");
+        assert_eq!(same, first);
+        let quarters: Vec<f32> = second.iter().map(|x| 0.25 * x).collect();
+        assert_eq!(scaled, quarters);
+        assert!(largest(&scaled) > 0.0, "they are not zero");
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod adam;
 pub mod add;
 pub mod add_bias;
 pub mod advance;
+pub mod attention;
 pub mod augment;
 pub mod average;
 pub mod avg_pool2d;
@@ -23,15 +24,18 @@ pub mod cross_entropy;
 #[cfg(test)]
 mod descent;
 mod elementwise;
+pub mod embedding;
 pub mod gather_batch;
 pub mod gru;
 pub mod huber;
 pub mod lion;
 pub mod log_softmax;
+pub mod loss_scale;
 pub mod lstm;
 pub mod mae;
 pub mod matmul;
 pub mod max_pool2d;
+pub mod mixup;
 pub mod mse;
 pub mod mul;
 mod pooling;
@@ -42,6 +46,7 @@ pub mod relu;
 pub mod reshape;
 pub mod rmsprop;
 pub mod rnn;
+pub mod rotary;
 mod rowwise;
 pub mod scale;
 pub mod schedule;
@@ -97,6 +102,7 @@ registry![
     add,
     add_bias,
     advance,
+    attention,
     augment,
     average,
     avg_pool2d,
@@ -108,21 +114,25 @@ registry![
     conv2d,
     count_correct,
     cross_entropy,
+    embedding,
     gather_batch,
     gru,
     huber,
     lion,
     log_softmax,
     lstm,
+    loss_scale,
     mae,
     matmul,
     max_pool2d,
+    mixup,
     mse,
     mul,
     reduce_sum,
     relu,
     rmsprop,
     rnn,
+    rotary,
     scale,
     schedule,
     select,

@@ -7,21 +7,23 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::schedule::Length;
-use crate::config::{self, Config, Flip, LayerKind, Loss};
-use crate::graph::{DType, Graph, Op, Shape, Storage, TensorType, Value, autograd};
+use crate::config::{self, Config, LayerKind, Loss};
+use crate::graph::{DType, Graph, Op, Precision, Shape, Storage, TensorType, Value, autograd};
 use crate::nn::{Inputs, Network, Training};
 use crate::ops::{
-    self, accumulate::Accumulate, add::Add, advance, advance::Advance, augment::Augment,
-    augment::Strength, batch_indices::BatchIndices, binary_cross_entropy::BinaryCrossEntropy,
+    self, accumulate::Accumulate, add::Add, advance, advance::Advance, augment::Strength,
+    batch_indices::BatchIndices, binary_cross_entropy::BinaryCrossEntropy,
     count_correct::CountCorrect, cross_entropy::CrossEntropy, gather_batch::GatherBatch,
     gather_batch::Normalization, huber::Huber, mae::Mae, matmul::Matmul, mse::Mse, mul::Mul,
     reduce_sum::ReduceSum, scale::Scale, sigmoid::Sigmoid, softmax::Softmax, state,
     stream_rows::StreamRows, weigh::Weigh,
 };
 
+mod augment;
 mod resident;
 mod update;
 
+use augment::{Other, Rows, strength};
 pub use resident::{Resident, Window};
 
 /// Names of the buffers that outlive a step.
@@ -48,10 +50,14 @@ pub mod buffers {
     pub const TARGETS: &str = "targets";
     /// How much each sample counts, where they do not count the same.
     pub const WEIGHTS: &str = "weights";
+    /// How far the loss is scaled, where gradients take 16 bits.
+    pub const LOSS_SCALE: &str = "loss scale";
     /// The gradient of each row's loss by itself.
     pub const ONES: &str = "ones";
     /// What the network shall say for each class: one-hot rows, or 0 and 1.
     pub const IDENTITY: &str = "one-hot rows";
+    /// The shares by which samples are mixed.
+    pub const SHARES: &str = "shares of mixup";
 }
 
 /// Steps whose metrics the ring on the adapter holds: the most that one submission may run.
@@ -100,6 +106,8 @@ struct Batch {
     weights: Value,
     /// What each sample counts over the sum of that; where all count the same, `weights`.
     loss_weights: Value,
+    /// What else counts where samples are mixed.
+    other: Option<Other>,
     parameters: Value,
     logits: Value,
     /// The first tensor of the graph that belongs to it.
@@ -130,6 +138,7 @@ impl Builder<'_> {
     /// Gathers some rows of the next batch of a part and runs the network, whose parameters are in `slab`, on them. A step of the
     /// pass goes through `streamed` rows.
     fn batch(&mut self, pass: &Pass, slab: &str, op: BatchIndices, streamed: usize) -> Batch {
+        let chooses = op.clone();
         let rows = op.rows.clone();
         let first_row = rows.start;
         let first = self.graph.values().len();
@@ -164,6 +173,19 @@ impl Builder<'_> {
                 self.graph.one(Weigh, &[weights, own, mean])
             }
         };
+        let (x, loss_weights, other) = if self.mixes() {
+            let rows = Rows {
+                op: chooses,
+                counters,
+                indices,
+                weights,
+                streamed,
+            };
+            let mixed = self.mix(x, loss_weights, &rows);
+            (mixed.x, mixed.own, Some(mixed.other))
+        } else {
+            (x, loss_weights, None)
+        };
         let parameters = self.slab(slab);
         let training = self.trains.then_some(Training {
             seed: self.config.seed,
@@ -183,25 +205,10 @@ impl Builder<'_> {
             target,
             weights,
             loss_weights,
+            other,
             parameters,
             logits,
         }
-    }
-
-    /// The pictures of a batch, each changed in a way of its own.
-    fn change(&mut self, x: Value, drawn_by: [Value; 2], strength: Strength) -> Value {
-        let [h, w, _] = self.data.sample_shape;
-        let draw = Augment::Draw {
-            seed: self.config.seed,
-            size: [h, w],
-            strength,
-        };
-        let drawn = self.graph.one(draw, &drawn_by);
-        let apply = Augment::Apply {
-            normalization: self.data.normalization.clone(),
-            color: strength.brightness > 0.0 || strength.contrast > 0.0,
-        };
-        self.graph.one(apply, &[x, drawn])
     }
 
     /// The targets of these indices.
@@ -266,47 +273,61 @@ impl Builder<'_> {
     }
 
     /// The weighted loss of each row of a batch: their sum is the mean over the real samples, as PyTorch takes it: Σ w · loss / Σ w.
+    /// Where samples are mixed, that of both targets by their shares.
     fn losses(&mut self, batch: &Batch) -> Value {
         self.graph.enter("loss");
+        let losses = self.losses_of(batch.logits, batch.target, batch.loss_weights);
+        match batch.other {
+            None => losses,
+            Some(other) => {
+                let others = self.losses_of(batch.logits, other.target, other.weights);
+                self.graph.one(Add, &[losses, others])
+            }
+        }
+    }
+
+    /// The weighted loss of each row against a target.
+    fn losses_of(&mut self, logits: Value, target: Target, weights: Value) -> Value {
         match self.config.train.loss {
             Loss::CrossEntropy { label_smoothing } => {
                 #[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
                 let label_smoothing = label_smoothing as f32;
-                let labels = self.labels(batch);
+                let Target::Labels(labels) = target else {
+                    unreachable!("the configuration refuses it for a regression");
+                };
                 self.graph.one(
                     CrossEntropy::Forward { label_smoothing },
-                    &[batch.logits, labels, batch.loss_weights],
+                    &[logits, labels, weights],
                 )
             }
-            Loss::BinaryCrossEntropy => self.loss_of_numbers(batch, BinaryCrossEntropy::Forward),
-            Loss::Mse => self.loss_of_numbers(batch, Mse::Forward),
-            Loss::Mae => self.loss_of_numbers(batch, Mae::Forward),
+            Loss::BinaryCrossEntropy => {
+                self.loss_of_numbers(logits, target, weights, BinaryCrossEntropy::Forward)
+            }
+            Loss::Mse => self.loss_of_numbers(logits, target, weights, Mse::Forward),
+            Loss::Mae => self.loss_of_numbers(logits, target, weights, Mae::Forward),
             Loss::Huber { delta } => {
                 #[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
                 let delta = delta as f32;
-                self.loss_of_numbers(batch, Huber::Forward { delta })
+                self.loss_of_numbers(logits, target, weights, Huber::Forward { delta })
             }
         }
     }
 
-    /// A loss against the numbers of a batch.
-    fn loss_of_numbers(&mut self, batch: &Batch, op: impl Op + 'static) -> Value {
-        let target = self.values(batch);
-        self.graph
-            .one(op, &[batch.logits, target, batch.loss_weights])
-    }
-
-    /// The classes of a batch, for a loss of classes.
-    fn labels(&self, batch: &Batch) -> Value {
-        match batch.target {
-            Target::Labels(labels) => labels,
-            Target::Values(_) => unreachable!("the configuration refuses it for a regression"),
-        }
+    /// A loss against numbers.
+    fn loss_of_numbers(
+        &mut self,
+        logits: Value,
+        target: Target,
+        weights: Value,
+        op: impl Op + 'static,
+    ) -> Value {
+        let target = self.values(target);
+        self.graph.one(op, &[logits, target, weights])
     }
 
     /// The numbers that a batch shall give, for a loss of numbers: of a class, its one-hot row.
-    fn values(&mut self, batch: &Batch) -> Value {
-        match batch.target {
+    fn values(&mut self, target: Target) -> Value {
+        match target {
             Target::Values(values) => values,
             Target::Labels(labels) => {
                 let rows = self.class_rows();
@@ -401,9 +422,7 @@ impl Builder<'_> {
     /// The gradient of every parameter that is trained, in its place in a slab of gradients.
     fn backward(&mut self, batch: &Batch, losses: Value, slab: &str) -> Value {
         let rows = self.config.train.rows();
-        let ones = self
-            .graph
-            .persistent(buffers::ONES, TensorType::f32([rows]));
+        let ones = self.first_gradient(rows);
         let gradients = self.slab(slab);
         // The forward pass has read its parameters through slices of its own; their gradients arrive there.
         let slices: Vec<Value> = self
@@ -441,28 +460,14 @@ impl Builder<'_> {
     }
 }
 
-/// What the configuration says of changes, as the kernels take it.
-#[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
-fn strength(augment: &config::Augment) -> Strength {
-    let config::Augment {
-        shift,
-        flip,
-        rotate,
-        scale,
-        brightness,
-        contrast,
-        cutout,
-    } = *augment;
-    Strength {
-        shift,
-        flip_x: matches!(flip, Flip::Horizontal | Flip::Both),
-        flip_y: matches!(flip, Flip::Vertical | Flip::Both),
-        rotate: (rotate.to_radians() / 2.0).tan() as f32,
-        scale: scale as f32,
-        brightness: brightness as f32,
-        contrast: contrast as f32,
-        cutout,
-    }
+/// A graph without nodes, whose working memory holds floats as the configuration says.
+fn empty(config: &Config) -> Graph {
+    let mut graph = Graph::new();
+    graph.set_precision(match config.train.precision {
+        config::Precision::F32 => Precision::F32,
+        config::Precision::F16 => Precision::F16,
+    });
+    graph
 }
 
 /// One training step.
@@ -472,9 +477,9 @@ pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass
         config,
         data,
         mean_weight: None,
-        augment: config.data.augment.as_ref().map(strength),
+        augment: strength(config),
         trains: true,
-        graph: Graph::new(),
+        graph: empty(config),
     };
     let train = &config.train;
     let (samples, rows) = (train.samples_per_update(), train.rows());
@@ -506,8 +511,9 @@ pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass
     let counters = builder.graph.persistent(pass.counters(), state::counters());
     let length = Length::of(config, pass.part.len());
     let schedule = builder.set_learning_rate(counters, length);
+    let (gradients, groups) = builder.unscale(gradients);
     let [gradients, schedule] = builder.clip(gradients, schedule);
-    let parameters = builder.update(counters, gradients, schedule);
+    let parameters = builder.update(counters, gradients, groups, schedule);
     builder.average(counters, parameters, length);
     builder.advance(pass, counters, samples, measured, schedule);
     builder.graph
@@ -528,7 +534,7 @@ pub fn evaluation(
         mean_weight: None,
         augment: None,
         trains: false,
-        graph: Graph::new(),
+        graph: empty(config),
     };
     let rows = config.train.rows();
     let op = BatchIndices {
@@ -559,7 +565,7 @@ pub fn prediction(network: &Network, config: &Config, data: &Resident) -> (Graph
         mean_weight: None,
         augment: None,
         trains: false,
-        graph: Graph::new(),
+        graph: empty(config),
     };
     let counters = builder
         .graph

@@ -8,6 +8,7 @@ mod dense;
 mod pool;
 mod recurrent;
 mod shape;
+mod token;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use super::signal::Flattened;
 use super::{Border, Init, Network, Signal, Training};
 use crate::config::{Activation, Initializer, LayerKind};
 use crate::graph::{Graph, Op, Shape, ShapeError, Value};
+use crate::ops::reshape::Reshape;
 
 /// What a kind of layer is.
 pub(super) trait Rule {
@@ -42,6 +44,9 @@ pub(super) fn rule(kind: &LayerKind) -> Box<dyn Rule + '_> {
         LayerKind::AvgPool2d(pool) => Box::new(pool::Pool::Avg(pool)),
         LayerKind::Dense(dense) => Box::new(dense::Linear(dense)),
         LayerKind::Recurrent(layer) => Box::new(recurrent::Recurrent(layer)),
+        LayerKind::Embedding(embedding) => Box::new(token::Embedding(embedding)),
+        LayerKind::PositionEmbedding(positions) => Box::new(token::Positions(positions)),
+        LayerKind::Attention(attention) => Box::new(token::Attention(attention)),
         LayerKind::Flatten => Box::new(shape::Flatten),
         LayerKind::Activation(activation) => Box::new(*activation),
         LayerKind::Softmax => Box::new(activation::Exponentials::Softmax),
@@ -181,6 +186,12 @@ impl Append<'_> {
     fn apply(&mut self, op: impl Op + 'static, inputs: &[Value]) -> Result<Value, ShapeError> {
         let outputs = self.graph.apply(Arc::new(op), inputs)?;
         Ok(outputs[0])
+    }
+
+    /// The same numbers under another shape.
+    fn reshaped(&mut self, x: Value, shape: impl Into<Shape>) -> Value {
+        let shape = shape.into();
+        self.graph.one(Reshape { shape }, &[x])
     }
 
     /// Bias and activation, where the layer has them.
