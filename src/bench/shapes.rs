@@ -14,6 +14,7 @@ use crate::ops::confusion_matrix::ConfusionMatrix;
 use crate::ops::conv2d::Conv2d;
 use crate::ops::count_correct::CountCorrect;
 use crate::ops::cross_entropy::CrossEntropy;
+use crate::ops::depthwise_conv2d::DepthwiseConv2d;
 use crate::ops::embedding::Embedding;
 use crate::ops::gather_batch::{GatherBatch, Normalization};
 use crate::ops::gru::Gru;
@@ -210,6 +211,18 @@ fn listed(op: &str) -> Vec<Case> {
             },
             vec![CaseInput::normal(SCORES), labels(), weights()],
         )],
+        // The same as the last one of conv2d.
+        "depthwise_conv2d" => {
+            let mut window = Window::new([3, 3]);
+            window.padding = [1, 1];
+            vec![Case::new(
+                DepthwiseConv2d::Forward { window },
+                vec![
+                    CaseInput::normal([32, 14, 14, 32]),
+                    CaseInput::normal([3, 3, 1, 32]),
+                ],
+            )]
+        }
         // The characters of a text, and the words of one.
         "embedding" => vec![
             embedding(65, [12, 64], 128),

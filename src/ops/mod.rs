@@ -21,6 +21,7 @@ pub mod confusion_matrix;
 pub mod conv2d;
 pub mod count_correct;
 pub mod cross_entropy;
+pub mod depthwise_conv2d;
 #[cfg(test)]
 mod descent;
 mod elementwise;
@@ -114,6 +115,7 @@ registry![
     conv2d,
     count_correct,
     cross_entropy,
+    depthwise_conv2d,
     embedding,
     gather_batch,
     gru,

@@ -20,6 +20,7 @@ pub mod confusion_matrix;
 pub mod conv2d;
 pub mod count_correct;
 pub mod cross_entropy;
+pub mod depthwise_conv2d;
 pub mod embedding;
 pub mod gather_batch;
 pub mod gru;
