@@ -26,6 +26,8 @@ mod layering;
 mod layers;
 // A hundred steps of every optimiser against PyTorch.
 mod optimizers;
+// Recurrent layers against PyTorch.
+mod recurrent;
 // A training that was stopped and goes on.
 mod resume;
 // The learning rate of every step against PyTorch.

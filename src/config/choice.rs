@@ -1,8 +1,8 @@
 //! Values that are written as one of a few words.
 
 use super::{
-    Activation, Categories, DataSource, Flip, Initializer, Missing, Normalize, Precision, Split,
-    Streaming, Task,
+    Activation, Categories, DataSource, Flip, Initializer, Missing, Nonlinearity, Normalize,
+    Precision, Returns, Split, Streaming, Task,
 };
 
 /// A value written as one of a few words.
@@ -99,6 +99,15 @@ impl Choice for Option<Activation> {
         ("elu", Some(Activation::Elu { alpha: 1.0 })),
         ("softplus", Some(Activation::Softplus)),
     ];
+}
+
+impl Choice for Nonlinearity {
+    const ALL: &'static [(&'static str, Self)] = &[("tanh", Self::Tanh), ("relu", Self::Relu)];
+}
+
+impl Choice for Returns {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("sequence", Self::Sequence), ("last", Self::Last)];
 }
 
 impl Choice for Initializer {

@@ -9,8 +9,9 @@ use super::report::{Report, show};
 use super::sections::missing_table;
 use super::tree::{Node, Place, Table, Value};
 use super::{
-    Activation, Attention, BatchNorm, Conv2d, Dense, Dropout, Embedding, GroupNorm, Initializer,
-    Layer, LayerKind, LayerNorm, Loss, MAX_LAYERS, Pool2d, PositionEmbedding, RmsNorm,
+    Activation, Attention, BatchNorm, Cell, Conv2d, Dense, Dropout, Embedding, GroupNorm,
+    Initializer, Layer, LayerKind, LayerNorm, Loss, MAX_LAYERS, Nonlinearity, Pool2d,
+    PositionEmbedding, Recurrent, Returns, RmsNorm,
 };
 
 /// The longest name of a layer, in bytes.
@@ -174,6 +175,12 @@ fn layer(
             activation: s.choice("activation").flatten(),
             init: s.choice("init").unwrap_or(init),
         }),
+        "rnn" => {
+            let nonlinearity = s.choice("nonlinearity").unwrap_or(Nonlinearity::Tanh);
+            LayerKind::Recurrent(recurrent(&mut s, Cell::Rnn(nonlinearity), init))
+        }
+        "lstm" => LayerKind::Recurrent(recurrent(&mut s, Cell::Lstm, init)),
+        "gru" => LayerKind::Recurrent(recurrent(&mut s, Cell::Gru, init)),
         "embedding" => LayerKind::Embedding(embedding(&mut s, init)),
         "position_embedding" => LayerKind::PositionEmbedding(PositionEmbedding {
             init: s.choice("init").unwrap_or(init),
@@ -273,6 +280,16 @@ fn layer_norm(s: &mut Section<'_, '_>) -> LayerNorm {
         epsilon,
         affine,
         bias: bias && affine,
+    }
+}
+
+fn recurrent(s: &mut Section<'_, '_>, cell: Cell, init: Initializer) -> Recurrent {
+    Recurrent {
+        cell,
+        hidden: s.count("hidden"),
+        layers: s.count("layers"),
+        returns: s.choice("return").unwrap_or(Returns::Sequence),
+        init: s.choice("init").unwrap_or(init),
     }
 }
 

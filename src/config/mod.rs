@@ -215,8 +215,9 @@ pub enum Loss {
 pub use average::Average;
 pub use control::{Checkpoints, EarlyStopping, Every, Monitored, OnNan, Rollback};
 pub use layer::{
-    Activation, Attention, BatchNorm, Conv2d, Dense, Dropout, Embedding, GroupNorm, Initializer,
-    Layer, LayerKind, LayerNorm, Pool2d, PositionEmbedding, RmsNorm,
+    Activation, Attention, BatchNorm, Cell, Conv2d, Dense, Dropout, Embedding, GroupNorm,
+    Initializer, Layer, LayerKind, LayerNorm, Nonlinearity, Pool2d, PositionEmbedding, Recurrent,
+    Returns, RmsNorm,
 };
 pub use optimizer::{Adam, Clip, Lion, Optimizer, RmsProp, Sgd};
 pub use param::{MAX_PARAMS, Param};

@@ -5,9 +5,9 @@ use std::fmt::{Display, Write};
 use super::control;
 use super::keys::{self, Choice, LossWord};
 use super::{
-    Activation, BatchNorm, ClassWeights, Config, Conv2d, Curve, Data, DataSource, Dense, Dropout,
-    GroupNorm, Layer, LayerKind, LayerNorm, Length, Loss, MicroBatch, Pool2d, RmsNorm, Schedule,
-    Table, Train, average, optimizer, param,
+    Activation, BatchNorm, Cell, ClassWeights, Config, Conv2d, Curve, Data, DataSource, Dense,
+    Dropout, GroupNorm, Layer, LayerKind, LayerNorm, Length, Loss, MicroBatch, Pool2d, Recurrent,
+    RmsNorm, Schedule, Table, Train, average, optimizer, param,
 };
 
 pub(super) fn config(config: &Config) -> String {
@@ -325,6 +325,7 @@ fn layer(toml: &mut Toml, layer: &Layer) {
         LayerKind::AdaptiveAvgPool2d(output) | LayerKind::AdaptiveMaxPool2d(output) => {
             toml.size("output", *output);
         }
+        LayerKind::Recurrent(layer) => recurrent(toml, layer),
         LayerKind::Embedding(embedding) => {
             toml.put("num_embeddings", embedding.num_embeddings);
             toml.put("embedding_dim", embedding.embedding_dim);
@@ -365,6 +366,16 @@ fn pool2d(toml: &mut Toml, pool: &Pool2d) {
     toml.size("padding", pool.padding);
 }
 
+fn recurrent(toml: &mut Toml, layer: &Recurrent) {
+    toml.put("hidden", layer.hidden);
+    toml.put("layers", layer.layers);
+    if let Cell::Rnn(nonlinearity) = layer.cell {
+        toml.word("nonlinearity", nonlinearity);
+    }
+    toml.word("return", layer.returns);
+    toml.word("init", layer.init);
+}
+
 impl LayerKind {
     /// The word for it in a configuration: `conv2d`, `max_pool2d`, `dense`, ….
     pub fn word(&self) -> &'static str {
@@ -373,6 +384,11 @@ impl LayerKind {
             Self::MaxPool2d(_) => "max_pool2d",
             Self::AvgPool2d(_) => "avg_pool2d",
             Self::Dense(_) => "dense",
+            Self::Recurrent(layer) => match layer.cell {
+                Cell::Rnn(_) => "rnn",
+                Cell::Lstm => "lstm",
+                Cell::Gru => "gru",
+            },
             Self::Embedding(_) => "embedding",
             Self::PositionEmbedding(_) => "position_embedding",
             Self::Attention(_) => "attention",

@@ -35,12 +35,14 @@ pub mod embedding;
 pub mod gather_batch;
 pub mod gelu;
 pub mod group_norm;
+pub mod gru;
 pub mod huber;
 pub mod layer_norm;
 pub mod leaky_relu;
 pub mod lion;
 pub mod log_softmax;
 pub mod loss_scale;
+pub mod lstm;
 pub mod mae;
 pub mod matmul;
 pub mod max_pool2d;
@@ -49,17 +51,20 @@ pub mod mse;
 pub mod mul;
 mod norm;
 mod pooling;
+mod recurrence;
 pub mod reduce_sum;
 mod regression;
 pub mod relu;
 pub mod reshape;
 pub mod rms_norm;
 pub mod rmsprop;
+pub mod rnn;
 pub mod rotary;
 mod row_norm;
 mod rowwise;
 pub mod scale;
 pub mod schedule;
+pub mod select;
 pub mod sgd;
 pub mod sigmoid;
 pub mod silu;
@@ -135,11 +140,13 @@ registry![
     gather_batch,
     gelu,
     group_norm,
+    gru,
     huber,
     layer_norm,
     leaky_relu,
     lion,
     log_softmax,
+    lstm,
     loss_scale,
     mae,
     matmul,
@@ -151,9 +158,11 @@ registry![
     relu,
     rms_norm,
     rmsprop,
+    rnn,
     rotary,
     scale,
     schedule,
+    select,
     sgd,
     sigmoid,
     silu,

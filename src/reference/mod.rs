@@ -30,12 +30,14 @@ pub mod embedding;
 pub mod gather_batch;
 pub mod gelu;
 pub mod group_norm;
+pub mod gru;
 pub mod huber;
 pub mod layer_norm;
 pub mod leaky_relu;
 pub mod lion;
 pub mod log_softmax;
 pub mod loss_scale;
+pub mod lstm;
 pub mod mae;
 pub mod matmul;
 pub mod max_pool2d;
@@ -47,9 +49,11 @@ pub mod relu;
 pub mod reshape;
 pub mod rms_norm;
 pub mod rmsprop;
+pub mod rnn;
 pub mod rotary;
 pub mod scale;
 pub mod schedule;
+pub mod select;
 pub mod sgd;
 pub mod sigmoid;
 pub mod silu;
@@ -66,4 +70,9 @@ use crate::graph::Array;
 fn group_of(groups: &Array, i: usize) -> (f64, f64) {
     let row = i / 64;
     (groups.data[row * 2], groups.data[row * 2 + 1])
+}
+
+/// `1 / (1 + exp(−x))`, the gate of a recurrent cell.
+fn logistic(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
 }

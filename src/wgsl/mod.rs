@@ -24,8 +24,8 @@ macro_rules! fragments {
 }
 
 fragments![
-    adaptive, argmax, binary, erfc, finite, flat, groups, norm, philox, regression, row_norm,
-    state, subgroup, tail, unary
+    adaptive, argmax, binary, erfc, finite, flat, groups, norm, philox, recurrence, regression,
+    row_norm, squash, state, subgroup, tail, unary
 ];
 
 /// Replaces each `#import name` line by the fragment of that name; a fragment already there is not repeated. Of `#if`, the side

@@ -8,6 +8,7 @@ mod dense;
 mod dropout;
 mod norm;
 mod pool;
+mod recurrent;
 mod shape;
 mod token;
 
@@ -52,6 +53,7 @@ pub(super) fn rule(kind: &LayerKind) -> Box<dyn Rule + '_> {
         LayerKind::GlobalAvgPool => Box::new(pool::GlobalAvg),
         LayerKind::AdaptiveAvgPool2d(size) => Box::new(pool::Adaptive::Avg(*size)),
         LayerKind::AdaptiveMaxPool2d(size) => Box::new(pool::Adaptive::Max(*size)),
+        LayerKind::Recurrent(layer) => Box::new(recurrent::Recurrent(layer)),
         LayerKind::Embedding(embedding) => Box::new(token::Embedding(embedding)),
         LayerKind::PositionEmbedding(positions) => Box::new(token::Positions(positions)),
         LayerKind::Attention(attention) => Box::new(token::Attention(attention)),
