@@ -2,9 +2,8 @@
 
 use anygrad::check::Interpreter;
 use anygrad::config;
-use anygrad::graph::{Array, Graph, Storage, TensorType, Value, autograd};
+use anygrad::graph::{Array, Graph, TensorType};
 use anygrad::nn::{Inputs, Network, Signal};
-use anygrad::ops;
 
 /// The network of these `[[layer]]` tables.
 fn network(layers: &str, sample: impl Into<Signal>, outputs: usize) -> Network {
@@ -21,6 +20,7 @@ fn outputs(network: &Network, x: &Array, parameters: &[(&str, &[f32])]) -> Array
     let inputs = Inputs {
         x: input,
         parameters: slab,
+        statistics: None,
         training: None,
     };
     let y = network.forward(&mut graph, inputs);
@@ -74,104 +74,67 @@ fn dense_works_on_every_step_of_a_sequence_by_itself() {
     }
 }
 
-/// Something of which PyTorch has recorded what comes out of it.
-#[derive(serde::Deserialize)]
-struct Recorded {
-    name: String,
-    layers: String,
-    sample: Vec<usize>,
-    outputs: usize,
-    x: Vec<f64>,
-    y: Vec<f64>,
-    dy: Vec<f64>,
-    parameters: Vec<RecordedParameter>,
-}
-
-#[derive(serde::Deserialize)]
-struct RecordedParameter {
-    name: String,
-    shape: Vec<usize>,
-    data: Vec<f32>,
-    gradient: Vec<f64>,
-}
-
-fn agrees(what: &str, ours: &[f64], theirs: &[f64]) {
-    assert_eq!(ours.len(), theirs.len(), "{what}");
-    let largest = theirs.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
-    assert!(largest > 1e-3, "{what}: PyTorch's numbers say something");
-    for (i, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
-        let error = (ours - theirs).abs();
-        assert!(
-            error <= 1e-8 * largest,
-            "{what}: element {i} is {ours}, PyTorch has {theirs}"
-        );
-    }
+/// The first line of what is wrong with a network.
+fn refused(train: &str, layers: &str, sample: [usize; 3]) -> String {
+    let text = format!(
+        "[data]\nsource = \"idx\"\n[train]\n{train}\n[optimizer]\nkind = \"sgd\"\n{layers}[[layer]]\nkind = \"flatten\"\n\
+         [[layer]]\nkind = \"dense\"\nout_features = 3\n"
+    );
+    let config = config::parse("layers.toml", &text, &[]).expect("a configuration");
+    let error = Network::new(&config, sample, 3).expect_err("it is refused");
+    format!("{error}; {}", error.help())
 }
 
 #[test]
-fn layers_give_the_outputs_and_gradients_of_pytorch() {
-    let recorded: Vec<Recorded> =
-        serde_json::from_str(include_str!("golden/layers.json")).expect("a recording");
-    assert!(!recorded.is_empty(), "something was recorded");
-    for case in recorded {
-        let network = network(
-            &case.layers,
-            Signal::floats(case.sample.clone()),
-            case.outputs,
-        );
-        let mut graph = Graph::new();
-        let slab = graph.persistent("parameters", TensorType::f32([network.slab_elements]));
-        let rows = case.dy.len() / case.outputs;
-        let dims = [&[rows], case.sample.as_slice()].concat();
-        let x = graph.input("x", TensorType::f32(dims.clone()));
-        let dy = graph.input("dy", TensorType::f32([rows, case.outputs]));
-        let inputs = Inputs {
-            x,
-            parameters: slab,
-            training: None,
-        };
-        let y = network.forward(&mut graph, inputs);
-        let slices: Vec<Value> = graph
-            .values()
-            .filter(|&value| matches!(graph.info(value).storage, Storage::Slice { .. }))
-            .collect();
-        let gradients = autograd::backward(&mut graph, &[(y, dy)], &slices, &ops::sum());
-        let mut values = vec![0.0; network.slab_elements];
-        assert_eq!(
-            case.parameters.len(),
-            network.parameters.len(),
-            "{}",
-            case.name
-        );
-        for (ours, theirs) in network.parameters.iter().zip(&case.parameters) {
-            assert_eq!(ours.name, theirs.name, "{}", case.name);
-            assert_eq!(
-                ours.border.file_shape(&ours.shape),
-                theirs.shape,
-                "{}",
-                case.name
-            );
-            let kernels = ours.border.to_kernels(&ours.shape, &theirs.data);
-            for (value, kernel) in values[ours.offset..].iter_mut().zip(kernels) {
-                *value = f64::from(kernel);
-            }
-        }
-        let mut interpreter = Interpreter::new(&graph);
-        interpreter.set(slab, &Array::new([values.len()], values));
-        interpreter.set(x, &Array::new(dims, case.x.clone()));
-        interpreter.set(dy, &Array::new([rows, case.outputs], case.dy.clone()));
-        interpreter.step();
-        agrees(&case.name, &interpreter.get(y).data, &case.y);
-        for (slice, gradient) in slices.into_iter().zip(gradients) {
-            let (_, offset) = graph.home(slice);
-            let index = network.parameters.iter().position(|p| p.offset == offset);
-            let index = index.expect("a slice is a parameter");
-            let (ours, theirs) = (&network.parameters[index], &case.parameters[index]);
-            let gradient = interpreter.get(gradient.expect("it has a gradient")).data;
-            // What the gradient would move, in the order of files.
-            let file = ours.border.to_file(&ours.shape, &gradient);
-            let what = format!("{}: gradient of {}", case.name, ours.name);
-            agrees(&what, &file, &theirs.gradient);
-        }
-    }
+fn normalisation_that_does_not_fit_is_refused_with_the_reason() {
+    let image = [5, 5, 6];
+    let groups = refused("", "[[layer]]\nkind = \"group_norm\"\ngroups = 4\n", image);
+    assert!(
+        groups.contains("6 channels cannot be divided into 4 groups"),
+        "{groups}"
+    );
+    let parts = refused(
+        "batch = 32\nmicro_batch = 8",
+        "[[layer]]\nkind = \"batch_norm\"\n",
+        image,
+    );
+    assert!(
+        parts.contains("train.micro_batch") && parts.contains("accumulate"),
+        "{parts}"
+    );
+    let row = "[[layer]]\nkind = \"flatten\"\n[[layer]]\nkind = \"dropout2d\"\n";
+    let row = refused("", row, image);
+    assert!(row.contains("needs an image"), "{row}");
+    let row = "[[layer]]\nkind = \"flatten\"\n[[layer]]\nkind = \"global_avg_pool\"\n";
+    let row = refused("", row, image);
+    assert!(row.contains("needs an image"), "{row}");
+}
+
+#[test]
+fn weights_and_running_statistics_have_the_names_of_pytorch() {
+    let layers = "[[layer]]\nkind = \"conv2d\"\nout_channels = 4\nkernel = 3\nbias = false\n\
+         [[layer]]\nkind = \"batch_norm\"\nactivation = \"relu\"\n[[layer]]\nkind = \"dropout2d\"\n\
+         [[layer]]\nkind = \"global_avg_pool\"\n[[layer]]\nkind = \"layer_norm\"\nbias = false\n\
+         [[layer]]\nkind = \"dense\"\nout_features = 3\n";
+    let network = network(layers, [9, 7, 2], 3);
+    let parameters: Vec<&str> = network.parameters.iter().map(|p| p.name.as_str()).collect();
+    assert_eq!(
+        parameters,
+        [
+            "conv1.weight",
+            "bn1.weight",
+            "bn1.bias",
+            "norm1.weight",
+            "dense1.weight",
+            "dense1.bias"
+        ]
+    );
+    let statistics: Vec<&str> = network.statistics.iter().map(|s| s.name.as_str()).collect();
+    assert_eq!(statistics, ["bn1.running_mean", "bn1.running_var"]);
+    assert_eq!(network.parameter_count(), 4 * 18 + 3 * 4 + 3 * 5);
+    let slab = network.initial(1);
+    let variance = &slab[network.slab_elements + network.statistics[1].offset..][..4];
+    assert!(variance.iter().all(|&v| v == 1.0), "{variance:?}");
+    let weight = &slab[network.parameters[1].offset..][..4];
+    assert!(weight.iter().all(|&w| w == 1.0), "{weight:?}");
 }

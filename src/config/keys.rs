@@ -110,12 +110,12 @@ static ANY: Bounds = Bounds {
     max: f32::MAX as f64,
     words: "a number",
 };
-static POSITIVE: Bounds = Bounds {
+pub(super) static POSITIVE: Bounds = Bounds {
     min: f32::MIN_POSITIVE as f64,
     max: f32::MAX as f64,
     words: "a number above 0",
 };
-static NOT_NEGATIVE: Bounds = Bounds {
+pub(super) static NOT_NEGATIVE: Bounds = Bounds {
     min: 0.0,
     max: f32::MAX as f64,
     words: "a number of at least 0",
@@ -125,12 +125,12 @@ static AT_LEAST_ONE: Bounds = Bounds {
     max: 1e18,
     words: "a number of at least 1",
 };
-static BELOW_ONE_NOT_ZERO: Bounds = Bounds {
+pub(super) static BELOW_ONE_NOT_ZERO: Bounds = Bounds {
     min: 1e-6,
     max: 1.0,
     words: "a number above 0 and at most 1",
 };
-static BELOW_ONE: Bounds = Bounds {
+pub(super) static BELOW_ONE: Bounds = Bounds {
     min: 0.0,
     max: 1.0 - f32::EPSILON as f64 / 2.0,
     words: "a number of at least 0 and below 1",

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::choice::Approximate;
 use super::expand::{INPUT, Written, expand};
 use super::keys;
 use super::reader::Section;
@@ -9,8 +10,9 @@ use super::report::{Report, show};
 use super::sections::missing_table;
 use super::tree::{Node, Place, Table, Value};
 use super::{
-    Activation, Attention, Conv2d, Dense, Embedding, Initializer, Layer, LayerKind, Loss,
-    MAX_LAYERS, Pool2d, PositionEmbedding,
+    Activation, Attention, BatchNorm, Cell, Conv2d, Dense, Dropout, Embedding, GroupNorm,
+    Initializer, Layer, LayerKind, LayerNorm, Loss, MAX_LAYERS, Nonlinearity, Pool2d,
+    PositionEmbedding, Recurrent, Returns, RmsNorm,
 };
 
 /// The longest name of a layer, in bytes.
@@ -85,7 +87,14 @@ pub(super) fn names<'t>(nodes: impl Iterator<Item = &'t Node>) -> Vec<Option<Str
         let variant = keys::LAYER.variants.iter().find(|v| v.kind == kind)?;
         let prefix = match variant.kind {
             "conv2d" => "conv",
-            "max_pool2d" | "avg_pool2d" => "pool",
+            "max_pool2d"
+            | "avg_pool2d"
+            | "global_avg_pool"
+            | "adaptive_avg_pool2d"
+            | "adaptive_max_pool2d" => "pool",
+            "batch_norm" => "bn",
+            "layer_norm" | "rms_norm" | "group_norm" => "norm",
+            "dropout2d" => "dropout",
             kind => kind,
         };
         let count = counts.entry(prefix).or_default();
@@ -179,6 +188,12 @@ fn layer(report: &mut Report<'_>, written: &Written<'_>, init: Initializer) -> O
             activation: s.choice("activation").flatten(),
             init: s.choice("init").unwrap_or(init),
         }),
+        "rnn" => {
+            let nonlinearity = s.choice("nonlinearity").unwrap_or(Nonlinearity::Tanh);
+            LayerKind::Recurrent(recurrent(&mut s, Cell::Rnn(nonlinearity), init))
+        }
+        "lstm" => LayerKind::Recurrent(recurrent(&mut s, Cell::Lstm, init)),
+        "gru" => LayerKind::Recurrent(recurrent(&mut s, Cell::Gru, init)),
         "embedding" => LayerKind::Embedding(embedding(&mut s, init)),
         "position_embedding" => LayerKind::PositionEmbedding(PositionEmbedding {
             init: s.choice("init").unwrap_or(init),
@@ -194,6 +209,39 @@ fn layer(report: &mut Report<'_>, written: &Written<'_>, init: Initializer) -> O
         "relu" => LayerKind::Activation(Activation::Relu),
         "sigmoid" => LayerKind::Activation(Activation::Sigmoid),
         "tanh" => LayerKind::Activation(Activation::Tanh),
+        "gelu" => LayerKind::Activation(Activation::Gelu {
+            tanh: s.choice("approximate") == Some(Approximate::Tanh),
+        }),
+        "silu" => LayerKind::Activation(Activation::Silu),
+        "leaky_relu" => LayerKind::Activation(Activation::LeakyRelu {
+            slope: s.float("slope"),
+        }),
+        "elu" => LayerKind::Activation(Activation::Elu {
+            alpha: s.float("alpha"),
+        }),
+        "softplus" => LayerKind::Activation(Activation::Softplus),
+        kind @ ("dropout" | "dropout2d") => LayerKind::Dropout(Dropout {
+            p: s.float("p"),
+            channels: kind == "dropout2d",
+        }),
+        "batch_norm" => LayerKind::BatchNorm(BatchNorm {
+            epsilon: s.float("epsilon"),
+            momentum: s.float("momentum"),
+            activation: s.choice("activation").flatten(),
+        }),
+        "layer_norm" => LayerKind::LayerNorm(layer_norm(&mut s)),
+        "rms_norm" => LayerKind::RmsNorm(RmsNorm {
+            epsilon: s.float("epsilon"),
+            affine: s.bool("affine"),
+        }),
+        "group_norm" => LayerKind::GroupNorm(GroupNorm {
+            groups: s.count("groups"),
+            epsilon: s.float("epsilon"),
+            activation: s.choice("activation").flatten(),
+        }),
+        "global_avg_pool" => LayerKind::GlobalAvgPool,
+        "adaptive_avg_pool2d" => LayerKind::AdaptiveAvgPool2d(s.size("output")),
+        "adaptive_max_pool2d" => LayerKind::AdaptiveMaxPool2d(s.size("output")),
         "softmax" => LayerKind::Softmax,
         "log_softmax" => LayerKind::LogSoftmax,
         "add" => LayerKind::Add,
@@ -271,6 +319,35 @@ fn conv2d(s: &mut Section<'_, '_>, init: Initializer) -> Conv2d {
         s.mistake_at("groups", &message, "does not divide them", help);
     }
     conv
+}
+
+fn layer_norm(s: &mut Section<'_, '_>) -> LayerNorm {
+    let (epsilon, affine) = (s.float("epsilon"), s.bool("affine"));
+    let bias = s.bool("bias");
+    let given = s.whole("bias").is_some();
+    if bias && given && !affine {
+        s.mistake_at(
+            "bias",
+            "`bias` needs `affine`",
+            "there is nothing that is learned",
+            "remove `bias`, or leave `affine` true",
+        );
+    }
+    LayerNorm {
+        epsilon,
+        affine,
+        bias: bias && affine,
+    }
+}
+
+fn recurrent(s: &mut Section<'_, '_>, cell: Cell, init: Initializer) -> Recurrent {
+    Recurrent {
+        cell,
+        hidden: s.count("hidden"),
+        layers: s.count("layers"),
+        returns: s.choice("return").unwrap_or(Returns::Sequence),
+        init: s.choice("init").unwrap_or(init),
+    }
 }
 
 fn embedding(s: &mut Section<'_, '_>, init: Initializer) -> Embedding {

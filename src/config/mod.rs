@@ -217,8 +217,9 @@ pub enum Loss {
 pub use average::Average;
 pub use control::{Checkpoints, EarlyStopping, Every, Monitored, OnNan, Rollback};
 pub use layer::{
-    Activation, Attention, Conv2d, Dense, Embedding, Initializer, Input, Layer, LayerKind, Pool2d,
-    PositionEmbedding,
+    Activation, Attention, BatchNorm, Cell, Conv2d, Dense, Dropout, Embedding, GroupNorm,
+    Initializer, Input, Layer, LayerKind, LayerNorm, Nonlinearity, Pool2d, PositionEmbedding,
+    Recurrent, Returns, RmsNorm,
 };
 pub use optimizer::{Adam, Clip, Lion, Optimizer, RmsProp, Sgd};
 pub use param::{MAX_PARAMS, Param};

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::layers::{self, Check};
 use super::signal::Flattened;
 use super::{Inputs, Layer, Network, Signal, params};
-use crate::config::{self, Activation, Config, Input, LayerKind, Loss, Task};
+use crate::config::{self, BatchNorm, Config, GroupNorm, Input, LayerKind, Loss, MicroBatch, Task};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, MAX_ELEMENTS, TensorType};
 use crate::ops::cross_entropy::MAX_CLASSES;
@@ -24,6 +24,7 @@ pub(super) fn check(config: &Config, sample: &Signal, classes: usize) -> Result<
     };
     check_output(config, network.output(), classes)?;
     check_trains(config, &network)?;
+    check_parts(config, &network)?;
     params::apply(config, &mut network)?;
     check_loops(config, &network)?;
     Ok(network)
@@ -41,6 +42,8 @@ fn walk(
         layers: Vec::new(),
         parameters: Vec::new(),
         slab_elements: 0,
+        statistics: Vec::new(),
+        statistics_elements: 0,
     };
     let mut seen = BTreeSet::new();
     for (index, layer) in config.layers.iter().enumerate() {
@@ -63,12 +66,13 @@ fn walk(
             .iter()
             .map(|&input| config.input_name(input))
             .collect();
+        let first_statistic = network.statistics.len();
         let mut at = Check {
             inputs: &inputs,
             input_names: &names,
             index,
             name: &layer.name,
-            before_relu: is_before_relu(config, index),
+            before_rectifier: rectified(config, index),
             in_file_order: in_file_order.contains(&index),
             absorbs: false,
             network: &mut network,
@@ -107,6 +111,7 @@ fn walk(
             kind: layer.kind.clone(),
             output,
             parameters: first..network.parameters.len(),
+            statistics: first_statistic..network.statistics.len(),
             in_file_order: in_file_order.contains(&index),
         });
     }
@@ -115,12 +120,21 @@ fn walk(
     Ok((network, seen))
 }
 
-/// Whether ReLUs, and nothing else, take what comes out of a layer.
-fn is_before_relu(config: &Config, index: usize) -> bool {
-    let takers = config.layers[index..].iter();
-    let mut takers = takers.filter(|layer| layer.inputs.contains(&Input::Layer(index)));
-    let relu = |layer: &config::Layer| layer.kind == LayerKind::Activation(Activation::Relu);
-    takers.next().is_some_and(relu) && takers.all(relu)
+/// Whether ReLUs, or what is shaped like them, are all that take what comes out of a layer, perhaps behind a normalisation.
+fn rectified(config: &Config, index: usize) -> bool {
+    let all = config.layers.iter().enumerate().skip(index + 1);
+    let mut takers = all.filter(|(_, layer)| layer.inputs.contains(&Input::Layer(index)));
+    let fits = |(taker, layer): (usize, &config::Layer)| match &layer.kind {
+        LayerKind::Activation(activation) => activation.is_rectifier(),
+        LayerKind::BatchNorm(BatchNorm { activation, .. })
+        | LayerKind::GroupNorm(GroupNorm { activation, .. }) => match activation {
+            Some(activation) => activation.is_rectifier(),
+            None => rectified(config, taker),
+        },
+        LayerKind::LayerNorm(_) | LayerKind::RmsNorm(_) => rectified(config, taker),
+        _ => false,
+    };
+    takers.next().is_some_and(fits) && takers.all(fits)
 }
 
 /// Whether kernels can count the elements of a batch of this shape.
@@ -174,6 +188,18 @@ fn check_trains(config: &Config, network: &Network) -> Result<()> {
     ))
 }
 
+/// The parts of a batch are what the batch is where its samples have nothing to do with each other.
+fn check_parts(config: &Config, network: &Network) -> Result<()> {
+    if !network.mixes_samples() || config.train.micro_batch == MicroBatch::Whole {
+        return Ok(());
+    }
+    Err(Error::usage(
+        "train.micro_batch: batch_norm takes mean and variance over what goes through it at a time, so that parts of a batch would \
+         give another result than the whole",
+        "remove `micro_batch`, or normalise with group_norm or layer_norm; with `accumulate` each batch has its own mean and variance",
+    ))
+}
+
 /// The last layer gives one number for each class.
 fn check_output(config: &Config, output: &Signal, classes: usize) -> Result<()> {
     let wanted = match (config.data.task, classes) {
@@ -206,10 +232,13 @@ fn check_output(config: &Config, output: &Signal, classes: usize) -> Result<()> 
 fn check_loops(config: &Config, network: &Network) -> Result<()> {
     let mut graph = Graph::new();
     let parameters = graph.persistent("parameters", TensorType::f32([network.slab_elements]));
+    let statistics = (network.statistics_elements > 0)
+        .then(|| graph.persistent("statistics", TensorType::f32([network.statistics_elements])));
     let x = graph.input("x", network.input.batch(1));
     let inputs = Inputs {
         x,
         parameters,
+        statistics,
         training: None,
     };
     let appended = network.append(&mut graph, &inputs);

@@ -1,8 +1,5 @@
-"""Records what PyTorch makes of single layers and small networks, in float64, for tests/layers.rs: python tests/golden/layers.py
-
-Each case has the [[layer]] tables, the shape of a sample without the batch (H, W, C or T, C), and the same in PyTorch, where images
-are (N, C, H, W) and sequences (N, C, T). Recorded are parameters, samples, outputs, and the gradient of each parameter for a random
-gradient of the outputs. All names and orders are those of weight files."""
+"""Records what PyTorch makes of single layers, forwards and backwards, in float64, for tests/definitions.rs:
+python tests/golden/layers.py"""
 
 import json
 import os
@@ -11,95 +8,86 @@ import torch
 import torch.nn.functional as F
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-BATCH = 2
-
-CASES = {}
-
-
-def case(name, layers, sample, parameters, outputs):
-    def register(function):
-        CASES[name] = (layers, sample, parameters, outputs, function)
-        return function
-
-    return register
+torch.manual_seed(5)
+CASES = []
 
 
-def layer(kind, **keys):
-    def value(v):
-        if isinstance(v, bool):
-            return str(v).lower()
-        if isinstance(v, str):
-            return f'"{v}"'
-        if isinstance(v, (list, tuple)):
-            return "[" + ", ".join(value(x) for x in v) + "]"
-        return str(v)
-
-    lines = ["[[layer]]", f'kind = "{kind}"'] + [f"{key} = {value(v)}" for key, v in keys.items()]
-    return "\n".join(lines) + "\n"
+def array(t):
+    return {"shape": list(t.shape), "data": [float(f"{v:.12g}") for v in t.detach().reshape(-1).tolist()]}
 
 
-def conv(out=3, kernel=3, padding=1, **keys):
-    return layer("conv2d", out_channels=out, kernel=kernel, padding=padding, **keys)
+def case(op, f, inputs, outputs=1, **attributes):
+    """f of these inputs; the first of its outputs has a gradient, the others are only told."""
+    inputs = [torch.tensor(array(t)["data"], dtype=torch.float64).reshape(t.shape).requires_grad_() for t in inputs]
+    results = f(*inputs)
+    results = results if isinstance(results, tuple) else (results,)
+    assert len(results) == outputs
+    dy = torch.randn(results[0].shape, dtype=torch.float64)
+    dy = torch.tensor(array(dy)["data"], dtype=torch.float64).reshape(dy.shape)
+    results[0].backward(dy)
+    CASES.append({
+        "op": op, "attributes": attributes, "inputs": [array(t) for t in inputs], "outputs": [array(t) for t in results],
+        "dy": array(dy), "gradients": [array(t.grad) for t in inputs],
+    })
 
 
-FLATTEN = layer("flatten")
-CONV1 = {"conv1.weight": (3, 2, 3, 3), "conv1.bias": (3,)}
+def normal(*shape):
+    return torch.randn(shape, dtype=torch.float64)
 
 
-def conv1(x, p):
-    return F.conv2d(x, p["conv1.weight"], p["conv1.bias"], padding=1)
+def channels_first(f):
+    """A function of (N, C, ...) as one of (N, ..., C)."""
+    def of_last(x, *others):
+        y = f(x.movedim(-1, 1), *others)
+        if isinstance(y, tuple):
+            return (y[0].movedim(1, -1), *y[1:])
+        return y.movedim(1, -1)
+    return of_last
 
 
-@case(
-    "a residual block of which every value is taken twice",
-    conv() + layer("relu") + conv() + layer("add", inputs=["conv2", "relu1"]) + layer("tanh")
-    + layer("mul", inputs=["tanh1", "add1", "conv1"]) + FLATTEN + layer("dense", out_features=4)
-    + layer("add", inputs=["dense1", "dense1"]),
-    (4, 5, 2),
-    CONV1 | {"conv2.weight": (3, 3, 3, 3), "conv2.bias": (3,), "dense1.weight": (4, 60), "dense1.bias": (4,)},
-    4,
-)
-def _(x, p):
-    conv_1 = conv1(x, p)
-    relu = F.relu(conv_1)
-    add = F.conv2d(relu, p["conv2.weight"], p["conv2.bias"], padding=1) + relu
-    mul = torch.tanh(add) * add * conv_1
-    y = F.linear(mul.flatten(1), p["dense1.weight"], p["dense1.bias"])
-    return y + y
+def batch_norm(epsilon, momentum):
+    def f(x, weight, bias):
+        c = weight.shape[0]
+        mean, variance = torch.zeros(c, dtype=torch.float64), torch.ones(c, dtype=torch.float64)
+        y = F.batch_norm(x, mean, variance, weight, bias, training=True, momentum=momentum, eps=epsilon)
+        return y, mean, variance
+    return channels_first(f)
 
 
-def record(name, index):
-    layers, sample, shapes, outputs, function = CASES[name]
-    generator = torch.Generator().manual_seed(index)
+FAR = torch.tensor([-1e4, -40.0, -5.5, -1.25, -0.3, 0.001, 0.7, 2.5, 11.0, 1e4], dtype=torch.float64)
+for x in [FAR, normal(7)]:
+    case("gelu", lambda x: F.gelu(x), [x], tanh=False)
+    case("gelu", lambda x: F.gelu(x, approximate="tanh"), [x], tanh=True)
+    case("silu", F.silu, [x])
+    case("softplus", F.softplus, [x])
+    case("elu", F.elu, [x], alpha=1.0)
+    case("elu", lambda x: F.elu(x, 0.25), [x], alpha=0.25)
+    case("leaky_relu", F.leaky_relu, [x], slope=0.01)
+    case("leaky_relu", lambda x: F.leaky_relu(x, 0.5), [x], slope=0.5)
+for shape in [(5, 3), (3, 5, 3, 4), (1, 7, 3, 2)]:
+    row = lambda: normal(shape[-1])
+    case("batch_norm", batch_norm(1e-5, 0.1), [normal(*shape) * 2 + 3, row(), row()], 3, epsilon=1e-5, momentum=0.1)
+    case("batch_norm", batch_norm(0.25, 0.5), [normal(*shape), row(), row()], 3, epsilon=0.25, momentum=0.5)
+for shape, groups in [((3, 5, 3, 4), 2), ((1, 7, 3, 6), 3), ((4, 6), 1), ((2, 3, 3), 3)]:
+    f = channels_first(lambda x, weight, bias: F.group_norm(x, groups, weight, bias, 1e-5))
+    case("group_norm", f, [normal(*shape), normal(shape[-1]), normal(shape[-1])], groups=groups, epsilon=1e-5)
+for shape in [(4, 5), (1, 3, 8), (2, 3, 1, 7)]:
+    c = shape[-1]
+    case("layer_norm", lambda x, w, b: F.layer_norm(x, (c,), w, b, 1e-5), [normal(*shape), normal(c), normal(c)], epsilon=1e-5)
+    case("layer_norm", lambda x, w: F.layer_norm(x, (c,), w, None, 0.1), [normal(*shape), normal(c)], epsilon=0.1)
+    case("layer_norm", lambda x: F.layer_norm(x, (c,), eps=1e-5), [normal(*shape)], epsilon=1e-5)
+    case("rms_norm", lambda x, w: F.rms_norm(x, (c,), w, 1e-6), [normal(*shape), normal(c)], epsilon=1e-6)
+    case("rms_norm", lambda x: F.rms_norm(x, (c,), eps=0.1), [normal(*shape)], epsilon=0.1)
+for shape, size in [((1, 7, 5, 3), (3, 2)), ((2, 4, 6, 1), (1, 1)), ((1, 3, 2, 2), (5, 3)), ((2, 6, 9, 2), (4, 3))]:
+    pools = {"adaptive_avg_pool2d": F.adaptive_avg_pool2d, "adaptive_max_pool2d": F.adaptive_max_pool2d}
+    for op, pool in pools.items():
+        case(op, channels_first(lambda x: pool(x, size)), [normal(*shape)], size=list(size))
+# Windows that overlap, and padding.
+for shape, kernel, stride, padding in [((1, 7, 9, 2), (3, 3), (2, 2), (1, 1)), ((2, 5, 8, 3), (3, 4), (1, 3), (0, 2))]:
+    pools = {"avg_pool2d": F.avg_pool2d, "max_pool2d": F.max_pool2d}
+    for op, pool in pools.items():
+        f = channels_first(lambda x: pool(x, kernel, stride, padding))
+        case(op, f, [normal(*shape)], kernel=list(kernel), stride=list(stride), padding=list(padding))
 
-    def normal(shape, scale=1.0):
-        # Rounded, so that the file is short and f32 holds every number.
-        numbers = torch.randn(shape, generator=generator, dtype=torch.float64) * scale
-        return (numbers * 256).round() / 256
-
-    parameters = {key: normal(shape, 0.4).requires_grad_() for key, shape in shapes.items()}
-    samples = normal((BATCH, *sample))
-    x = samples.movedim(-1, 1)
-    y = function(x, parameters).reshape(BATCH, -1)
-    assert y.shape[1] == outputs, (name, y.shape)
-    dy = normal(y.shape)
-    gradients = torch.autograd.grad(y, list(parameters.values()), dy)
-    short = lambda t: [float(f"{v:.10g}") for v in t.detach().reshape(-1).tolist()]
-    return {
-        "name": name,
-        "layers": layers,
-        "sample": list(sample),
-        "outputs": outputs,
-        "x": short(samples),
-        "y": short(y),
-        "dy": short(dy),
-        "parameters": [
-            {"name": key, "shape": list(p.shape), "data": short(p), "gradient": short(g)}
-            for (key, p), g in zip(parameters.items(), gradients)
-        ],
-    }
-
-
-if __name__ == "__main__":
-    with open(os.path.join(HERE, "layers.json"), "w") as f:
-        f.write("[\n" + ",\n".join(json.dumps(record(n, i)) for i, n in enumerate(CASES)) + "\n]\n")
+with open(os.path.join(HERE, "layers.json"), "w") as file:
+    file.write("[\n" + ",\n".join(json.dumps(c) for c in CASES) + "\n]\n")

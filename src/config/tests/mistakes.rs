@@ -40,9 +40,8 @@ kind = \"dense\"
         "18: `\"dence\"`: `kind` must be one of KINDS, not \"dence\"; did you mean \"dense\"?; ",
         "19: `[[layer]]`: `out_features` is missing in layer 3; needs `out_features`; add `out_features = …`, a whole number from 1 to 1048576",
     ];
-    let kinds = keys::LAYER.variants.iter().map(|variant| variant.kind);
-    let kinds = kinds.collect::<Vec<_>>().join(", ");
-    let expected = expected.map(|line| line.replace("KINDS", &kinds));
+    let kinds: Vec<&str> = keys::LAYER.variants.iter().map(|v| v.kind).collect();
+    let expected = expected.map(|line| line.replace("KINDS", &kinds.join(", ")));
     let found = mistakes(text);
     assert_eq!(found, expected, "{found:#?}");
 }
@@ -578,4 +577,23 @@ fn what_steers_a_training_is_checked_like_everything_else() {
         found.starts_with("2: `\"10m\"`: ") && found.contains("fixed steps"),
         "{found}"
     );
+}
+
+#[test]
+fn keys_of_normalisation_and_dropout_are_held_to_their_bounds() {
+    let layer = |text: &str| mistake(&format!("{SMALL}[[layer]]\n{text}\n"));
+    let dropped = layer("kind = \"dropout\"\np = 1.0");
+    assert!(dropped.contains("at least 0 and below 1"), "{dropped}");
+    let momentum = layer("kind = \"batch_norm\"\nmomentum = 0.0");
+    assert!(momentum.contains("above 0 and at most 1"), "{momentum}");
+    let epsilon = layer("kind = \"layer_norm\"\nepsilon = 0.0");
+    assert!(epsilon.contains("above 0"), "{epsilon}");
+    let slope = layer("kind = \"leaky_relu\"\nslope = -0.5");
+    assert!(slope.contains("at least 0"), "{slope}");
+    let bias = layer("kind = \"layer_norm\"\naffine = false\nbias = true");
+    assert!(bias.contains("`bias` needs `affine`"), "{bias}");
+    let groups = layer("kind = \"group_norm\"");
+    assert!(groups.contains("`groups`"), "{groups}");
+    let word = layer("kind = \"gelu\"\napproximate = \"tan\"");
+    assert!(word.contains("none, tanh"), "{word}");
 }
