@@ -143,6 +143,7 @@ fn interpreted(config: &Config, dataset: &Dataset, steps: usize) -> (Vec<f64>, V
             mean: vec![0.4, 0.5, 0.6],
             std: vec![0.3; 3],
         },
+        windows: None,
     };
     let pass = Pass {
         part: dataset.parts.train.clone(),
@@ -658,6 +659,7 @@ fn planned_memory_is_within_a_tenth_of_the_lower_bound_for_every_shipped_net_and
             weighted: false,
             window_bytes: None,
             normalization: Normalization::default(),
+            windows: None,
         };
         let pass = Pass {
             part: 0..samples,

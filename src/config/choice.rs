@@ -29,6 +29,7 @@ impl Choice for DataSource {
         ("images", Self::Images),
         ("csv", Self::Csv),
         ("npy", Self::Npy),
+        ("text", Self::Text),
     ];
 }
 

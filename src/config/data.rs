@@ -7,14 +7,14 @@ use super::reader::Section;
 use super::report::Report;
 use super::sections::{missing_table, table};
 use super::tree::{Place, Table};
-use super::{Augment, Data, DataSource, Images, Loss, Normalize, Split, Task};
+use super::{Augment, Data, DataSource, Images, Loss, Normalize, Split, Task, Text};
 
 /// The table, and its defaults under this loss.
 pub(super) fn data(report: &mut Report<'_>, root: &Table, end: &Place, loss: Loss) -> Data {
     let empty = Table::default();
     let found = table(report, root, "data");
     if found.is_none() {
-        let help = "add [data] with source = \"images\", \"csv\", \"npy\", \"idx\" or \"digits\"";
+        let help = "add [data] with source = \"images\", \"csv\", \"text\", \"npy\", \"idx\" or \"digits\"";
         missing_table(report, root, end, "data", help);
     }
     let there = found.is_some();
@@ -64,6 +64,7 @@ pub(super) fn data(report: &mut Report<'_>, root: &Table, end: &Place, loss: Los
             "",
         );
     }
+    let text = text(&mut s, source, loss);
     let task = task(&mut s, source, loss);
     if task == Task::Regression {
         s.mistake_at(
@@ -87,7 +88,7 @@ pub(super) fn data(report: &mut Report<'_>, root: &Table, end: &Place, loss: Los
         divide_by: s.float_if_given("divide_by").unwrap_or(match source {
             DataSource::Digits => 240.0,
             DataSource::Idx | DataSource::Images => 255.0,
-            DataSource::Csv | DataSource::Npy => 1.0,
+            DataSource::Csv | DataSource::Npy | DataSource::Text => 1.0,
         }),
         normalize,
         mean,
@@ -107,7 +108,24 @@ pub(super) fn data(report: &mut Report<'_>, root: &Table, end: &Place, loss: Los
             categories: s.choice("categories").unwrap_or_default(),
             missing: s.choice("missing").unwrap_or_default(),
         },
+        text,
     }
+}
+
+/// How a text is cut, and what there is to learn of one.
+fn text(s: &mut Section<'_, '_>, source: DataSource, loss: Loss) -> Text {
+    let context = s.count("context");
+    let given = s.int_if_given("stride");
+    let stride = given.map_or(context, |stride| usize::try_from(stride).unwrap_or(context));
+    if source == DataSource::Text && !matches!(loss, Loss::CrossEntropy { .. }) {
+        s.mistake_at(
+            "source",
+            "`source` is text, but the loss is not cross_entropy",
+            "predicts characters",
+            "remove `loss` under [train]",
+        );
+    }
+    Text { context, stride }
 }
 
 /// The table `[data.augment]` of `[data]`.
@@ -131,6 +149,7 @@ fn by_name(path: Option<&str>) -> DataSource {
     let ending = Path::new(path.unwrap_or("")).extension();
     match ending.and_then(|ending| ending.to_str()) {
         Some("csv" | "tsv") => DataSource::Csv,
+        Some("txt") => DataSource::Text,
         _ => DataSource::Idx,
     }
 }

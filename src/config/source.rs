@@ -5,8 +5,8 @@ use std::path::PathBuf;
 /// `[data]`: what is learned from and how raw numbers become what the network sees: `x = (raw / divide_by - mean) / std`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Data {
-    /// `source`: where samples come from. Default: `csv` when `path` ends in .csv or .tsv, `idx` for another `path`, else the key is
-    /// required.
+    /// `source`: where samples come from. Default: `csv` when `path` ends in .csv or .tsv, `text` when it ends in .txt, `idx` for another
+    /// `path`, else the key is required.
     pub source: DataSource,
     /// `path`: the file or folder, relative to the working directory. May be missing: the command line can give it.
     pub path: Option<PathBuf>,
@@ -17,7 +17,7 @@ pub struct Data {
     /// `validation`: the fraction of the training samples held back for validation, 0 <= f < 1, where the data brings no validation
     /// part. Default 0.
     pub validation: f64,
-    /// `split`: which samples are held back. Default `stratified`; `tail` for the digits and idx.
+    /// `split`: which samples are held back. Default `stratified`; `tail` for the digits, idx and text.
     pub split: Split,
     /// `divide_by`: raw numbers are divided by this. Default 255 for idx and images; 240 for the digits, whose PNG holds 0 to 240; 1
     /// for csv and npy.
@@ -39,6 +39,8 @@ pub struct Data {
     pub images: Images,
     /// For source csv.
     pub table: Table,
+    /// For source text.
+    pub text: Text,
 }
 
 /// Where samples come from.
@@ -54,6 +56,8 @@ pub enum DataSource {
     Csv,
     /// `npy`: arrays of NumPy.
     Npy,
+    /// `text`: a plain text, character by character; the network says of each which one follows.
+    Text,
 }
 
 /// What is predicted.
@@ -135,6 +139,16 @@ pub struct Images {
     pub size: Option<[usize; 2]>,
     /// `channels`: 1, 3 or 4. Default: 1 if all pictures are grey, else 3.
     pub channels: Option<usize>,
+}
+
+/// How a text becomes samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Text {
+    /// `context`: characters of a window, which is a sample. Default 64.
+    pub context: usize,
+    /// `stride`: characters from the beginning of a window to train on to that of the next. Default `context`: an epoch reads every
+    /// character once. With 1 every character begins a window.
+    pub stride: usize,
 }
 
 /// How a table becomes samples.

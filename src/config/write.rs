@@ -103,12 +103,14 @@ fn data(toml: &mut Toml, data: &Data) {
         toml.float("test", data.test);
     }
     toml.float("validation", data.validation);
-    toml.word("split", data.split);
-    toml.float("divide_by", data.divide_by);
-    toml.word("normalize", data.normalize);
-    toml.floats("mean", data.mean.as_deref());
-    toml.floats("std", data.std.as_deref());
-    toml.word("stream", data.stream);
+    if data.source != DataSource::Text {
+        toml.word("split", data.split);
+        toml.float("divide_by", data.divide_by);
+        toml.word("normalize", data.normalize);
+        toml.floats("mean", data.mean.as_deref());
+        toml.floats("std", data.std.as_deref());
+        toml.word("stream", data.stream);
+    }
     match &data.class_weights {
         None => {}
         Some(ClassWeights::Balanced) => toml.text("class_weights", "balanced"),
@@ -133,6 +135,10 @@ fn data(toml: &mut Toml, data: &Data) {
             }
         }
         DataSource::Csv => table(toml, &data.table),
+        DataSource::Text => {
+            toml.put("context", data.text.context);
+            toml.put("stride", data.text.stride);
+        }
         DataSource::Digits | DataSource::Idx | DataSource::Npy => {}
     }
     if let Some(augment) = &data.augment {

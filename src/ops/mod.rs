@@ -24,6 +24,7 @@ pub mod cross_entropy;
 mod descent;
 mod elementwise;
 pub mod gather_batch;
+pub mod gather_windows;
 pub mod huber;
 pub mod lion;
 pub mod log_softmax;
@@ -104,6 +105,7 @@ registry![
     count_correct,
     cross_entropy,
     gather_batch,
+    gather_windows,
     huber,
     lion,
     log_softmax,

@@ -20,6 +20,7 @@ pub mod conv2d;
 pub mod count_correct;
 pub mod cross_entropy;
 pub mod gather_batch;
+pub mod gather_windows;
 pub mod huber;
 pub mod lion;
 pub mod log_softmax;

@@ -70,6 +70,8 @@ pub struct Start {
     pub classes: usize,
     /// Whether numbers are predicted, not classes.
     pub regression: bool,
+    /// Whether samples are windows of a text, each character of which gives the next.
+    pub text: bool,
     /// The layers in order.
     pub layers: Vec<LayerSummary>,
     /// Trained numbers in all layers.
@@ -257,6 +259,9 @@ pub struct Model {
     /// What a regression predicts, and how it is scaled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub targets: Option<Scale>,
+    /// Whether samples are windows of a text, each character of which shall give the next: the classes are its vocabulary.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub text: bool,
 }
 
 impl Model {

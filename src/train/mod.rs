@@ -35,7 +35,7 @@ use crate::gpu::{Choice, Trust};
 
 pub use checkpoint::{Checkpoint, Resume};
 pub use control::{Control, Stop};
-pub use evaluate::{Asked, Classes, Evaluation, Measured, Values, evaluate};
+pub use evaluate::{Asked, Classes, Evaluation, Measured, TextScores, Values, evaluate};
 pub use event::{
     Ending, Epoch, Event, Metric, Model, Outcome, Progress, Resumed, RolledBack, Scores, Start,
     Steps,

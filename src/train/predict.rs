@@ -203,6 +203,7 @@ impl Forward {
             weighted: false,
             window_bytes: None,
             normalization: resident::normalization(model)?,
+            windows: None,
         };
         let gpu = Gpu::open(adapter, trust)?;
         let (plan, answers) = loop {

@@ -14,8 +14,8 @@ use crate::ops::{
     self, accumulate::Accumulate, add::Add, advance, advance::Advance, augment::Augment,
     augment::Strength, batch_indices::BatchIndices, binary_cross_entropy::BinaryCrossEntropy,
     count_correct::CountCorrect, cross_entropy::CrossEntropy, gather_batch::GatherBatch,
-    gather_batch::Normalization, huber::Huber, mae::Mae, matmul::Matmul, mse::Mse, mul::Mul,
-    reduce_sum::ReduceSum, scale::Scale, sigmoid::Sigmoid, softmax::Softmax, state,
+    gather_batch::Normalization, gather_windows::GatherWindows, huber::Huber, mae::Mae, matmul::Matmul, mse::Mse, mul::Mul,
+    reduce_sum::ReduceSum, reshape::Reshape, scale::Scale, sigmoid::Sigmoid, softmax::Softmax, state,
     stream_rows::StreamRows, weigh::Weigh,
 };
 
@@ -90,15 +90,16 @@ struct Builder<'a> {
     graph: Graph,
 }
 
-/// The tensors of a batch behind the network.
+/// The tensors of a batch behind the network. Its rows are samples; of a text they are the tokens of all samples.
 struct Batch {
     counters: Value,
     target: Target,
-    /// 1 / (real samples of the batch) for each real sample, 0 for padding.
+    /// 1 / (real rows of the batch) for each real row, 0 for padding.
     weights: Value,
-    /// What each sample counts over the sum of that; where all count the same, `weights`.
+    /// What each row counts over the sum of that; where all count the same, `weights`.
     loss_weights: Value,
     parameters: Value,
+    /// Rows of scores.
     logits: Value,
     /// The first tensor of the graph that belongs to it.
     first: usize,
@@ -136,24 +137,33 @@ impl Builder<'_> {
             .graph
             .apply(Arc::new(op), &[counters])
             .expect("counters fit");
-        let (indices, weights) = (chosen[0], chosen[1]);
-        let x = match self.data.window(&self.config.train, streamed) {
-            None => self.gather(self.data.samples, indices),
-            Some(window) => {
-                let op = StreamRows {
-                    slots: window.slots,
-                    stride: window.stride,
-                    rows,
+        let (indices, mut weights) = (chosen[0], chosen[1]);
+        let (x, target) = match self.data.windows {
+            Some(_) => {
+                let [x, next] = self.gather_windows(&pass.part, indices);
+                weights = self.of_each_token(weights);
+                (x, Target::Labels(self.flat(next)))
+            }
+            None => {
+                let x = match self.data.window(&self.config.train, streamed) {
+                    None => self.gather(self.data.samples, indices),
+                    Some(window) => {
+                        let op = StreamRows {
+                            slots: window.slots,
+                            stride: window.stride,
+                            rows,
+                        };
+                        let rows_there = self.graph.one(op, &[counters]);
+                        self.gather(window.rows, rows_there)
+                    }
                 };
-                let rows_there = self.graph.one(op, &[counters]);
-                self.gather(window.rows, rows_there)
+                let x = match self.augment {
+                    Some(strength) => self.change(x, [counters, indices], strength),
+                    None => x,
+                };
+                (x, self.target(indices))
             }
         };
-        let x = match self.augment {
-            Some(strength) => self.change(x, [counters, indices], strength),
-            None => x,
-        };
-        let target = self.target(indices);
         let loss_weights = match self.mean_weight {
             None => weights,
             Some(mean) => {
@@ -163,6 +173,7 @@ impl Builder<'_> {
         };
         let parameters = self.slab(slab);
         let logits = self.network.forward(&mut self.graph, parameters, x);
+        let logits = self.rows(logits);
         Batch {
             first,
             counters,
@@ -171,6 +182,56 @@ impl Builder<'_> {
             loss_weights,
             parameters,
             logits,
+        }
+    }
+
+    /// The windows of these numbers and what follows each of their tokens: u32 (batch, context), twice.
+    fn gather_windows(&mut self, part: &Range<usize>, indices: Value) -> [Value; 2] {
+        let windows = self.data.windows.as_ref().expect("a text has windows");
+        let piece = windows.of(part);
+        let op = GatherWindows {
+            windows: piece.windows.clone(),
+            first: piece.first,
+            stride: piece.stride,
+            context: windows.context,
+            dtype: self.data.dtype,
+        };
+        let tokens = TensorType {
+            shape: Shape::from([windows.tokens]),
+            dtype: self.data.dtype,
+        };
+        let tokens = self.graph.persistent(buffers::SAMPLES, tokens);
+        let gathered = self.graph.apply(Arc::new(op), &[tokens, indices]);
+        let gathered = gathered.expect("the windows of a text are inside of it");
+        [gathered[0], gathered[1]]
+    }
+
+    /// What each sample counts, spread evenly over its tokens.
+    fn of_each_token(&mut self, weights: Value) -> Value {
+        let context = self.data.context().expect("a text has windows");
+        let batch = self.graph.shape(weights).elements();
+        let op = ReduceSum::Backward {
+            axes: 1..2,
+            scale: 1.0 / context as f32,
+            input: Shape::from([batch, context]),
+        };
+        let spread = self.graph.one(op, &[weights]);
+        self.flat(spread)
+    }
+
+    /// All elements in one row.
+    fn flat(&mut self, x: Value) -> Value {
+        let shape = Shape::from([self.graph.shape(x).elements()]);
+        self.graph.one(Reshape { shape }, &[x])
+    }
+
+    /// What a network gives, one row below the other: of a text (batch, context, outputs) a row for each token.
+    fn rows(&mut self, outputs: Value) -> Value {
+        let shape = self.graph.shape(outputs);
+        let shape = Shape::from([shape.rows(), shape.last()]);
+        match self.data.windows {
+            None => outputs,
+            Some(_) => self.graph.one(Reshape { shape }, &[outputs]),
         }
     }
 
@@ -342,6 +403,8 @@ impl Builder<'_> {
     fn measure(&mut self, batch: &Batch, losses: Value, before: Option<Measured>) -> Measured {
         self.graph.enter("metrics");
         let loss = self.graph.one(ReduceSum::sum(0..1), &[losses]);
+        // A sample of a text is right as far as its tokens are.
+        let share = self.data.context().map_or(1.0, |context| 1.0 / context as f32);
         let figures = match batch.target {
             Target::Labels(labels) => {
                 let inputs = [self.scores(batch.logits), labels, batch.weights];
@@ -352,7 +415,10 @@ impl Builder<'_> {
                 self.graph.one(Mse::Forward, &inputs)
             }
         };
-        let figure = self.graph.one(ReduceSum::sum(0..1), &[figures]);
+        let (axes, scale) = (0..1, share);
+        let figure = self
+            .graph
+            .one(ReduceSum::Forward { axes, scale }, &[figures]);
         match before {
             None => Measured { loss, figure },
             Some(before) => Measured {
@@ -386,10 +452,8 @@ impl Builder<'_> {
 
     /// The gradient of every parameter that is trained, in its place in a slab of gradients.
     fn backward(&mut self, batch: &Batch, losses: Value, slab: &str) -> Value {
-        let rows = self.config.train.rows();
-        let ones = self
-            .graph
-            .persistent(buffers::ONES, TensorType::f32([rows]));
+        let ones = self.graph.tensor(losses).clone();
+        let ones = self.graph.persistent(buffers::ONES, ones);
         let gradients = self.slab(slab);
         // The forward pass has read its parameters through slices of its own; their gradients arrive there.
         let slices: Vec<Value> = self
@@ -498,14 +562,33 @@ pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass
     builder.graph
 }
 
+/// The configuration with a cross entropy whose targets are sure.
+fn without_smoothing(config: &Config) -> Config {
+    let mut config = config.clone();
+    if let Loss::CrossEntropy { label_smoothing } = &mut config.train.loss {
+        *label_smoothing = 0.0;
+    }
+    config
+}
+
 /// One batch of an evaluation of the parameters, or of their average where there is one: loss and figure, and the tensor
-/// (batch, classes) of probabilities, or of the numbers of a regression, for a plan that keeps it.
+/// (batch, classes) of probabilities, or of the numbers of a regression, for a plan that keeps it. Of a text nothing but loss and
+/// figure is asked, and the loss is that of the text itself, without label smoothing.
 pub fn evaluation(
     network: &Network,
     config: &Config,
     data: &Resident,
     pass: &Pass,
-) -> (Graph, Value) {
+) -> (Graph, Option<Value>) {
+    // Perplexity and bits per character come from the loss.
+    let plain;
+    let config = match &data.windows {
+        None => config,
+        Some(_) => {
+            plain = without_smoothing(config);
+            &plain
+        }
+    };
     let mut builder = Builder {
         network,
         config,
@@ -528,13 +611,17 @@ pub fn evaluation(
     let batch = builder.batch(pass, slab, op, rows);
     let losses = builder.losses(&batch);
     let measured = builder.measure(&batch, losses, None);
-    let answers = builder.answers(batch.logits);
+    let answers = match data.windows {
+        None => Some(builder.answers(batch.logits)),
+        Some(_) => None,
+    };
     let schedule = builder.schedule();
     builder.advance(pass, batch.counters, rows, measured, schedule);
     (builder.graph, answers)
 }
 
 /// All samples of the data set at once, and the tensor (samples, classes) of their probabilities, or of the numbers of a regression.
+/// Of a text there is a row for each token.
 pub fn prediction(network: &Network, config: &Config, data: &Resident) -> (Graph, Value) {
     let mut builder = Builder {
         network,
@@ -557,9 +644,13 @@ pub fn prediction(network: &Network, config: &Config, data: &Resident) -> (Graph
         .graph
         .apply(Arc::new(op), &[counters])
         .expect("counters fit");
-    let x = builder.gather(data.samples, chosen[0]);
+    let x = match data.windows {
+        None => builder.gather(data.samples, chosen[0]),
+        Some(_) => builder.gather_windows(&(0..data.samples), chosen[0])[0],
+    };
     let parameters = builder.slab(buffers::PARAMETERS);
     let logits = network.forward(&mut builder.graph, parameters, x);
+    let logits = builder.rows(logits);
     let answers = builder.answers(logits);
     (builder.graph, answers)
 }

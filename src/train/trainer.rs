@@ -148,6 +148,7 @@ fn train_in<'scope>(
         sample_shape: dataset.sample_shape,
         classes: model.outputs(),
         regression: model.targets.is_some(),
+        text: model.text,
         layers: network.summary(),
         parameters: network.parameter_count(),
         planned_bytes: plans.peak_bytes(),
@@ -288,7 +289,11 @@ fn train_in<'scope>(
             let (scores, answers) = test.judge(&session, answers, model.outputs())?;
             Some(Evaluation::of(dataset, part, model, scores, answers, &[]))
         }
-        _ => None,
+        (Some(test), None) => {
+            let scores = test.measure(&session)?;
+            Some(Evaluation::of_text(dataset, part, scores))
+        }
+        (None, _) => None,
     };
     let weights = |buffer| {
         let slab = session.memory.read(&session.gpu, buffer)?;
@@ -443,7 +448,7 @@ fn write_constants(
     config: &Config,
     data: &step::Resident,
 ) -> Result<()> {
-    let rows = config.train.rows();
+    let rows = config.train.rows() * data.context().unwrap_or(1);
     let ones = vec![1f32.to_bits(); rows];
     session.memory.write(
         &session.gpu,

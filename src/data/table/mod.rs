@@ -152,6 +152,7 @@ pub fn load(
                 values: super::in_order(values, &order, 1),
                 names,
             },
+            Targets::Next { .. } => unreachable!("rows of a table have classes or numbers"),
         },
         weights: reader.sample_weights(&rows)?,
         parts,

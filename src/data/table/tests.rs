@@ -59,7 +59,7 @@ fn names(names: &[&str]) -> Vec<String> {
 fn floats(dataset: &Dataset) -> &[f32] {
     match &dataset.samples {
         Samples::Floats(floats) => floats,
-        Samples::Bytes(_) => panic!("a table is floats"),
+        Samples::Bytes(_) | Samples::Text(_) => panic!("a table is floats"),
     }
 }
 
