@@ -18,6 +18,8 @@ mod gradients;
 mod kernels;
 // Who may use whom, and what stays out of where.
 mod layering;
+// Single layers and small networks, computed by the references.
+mod layers;
 // A hundred steps of every optimiser against PyTorch.
 mod optimizers;
 // A training that was stopped and goes on.

@@ -6,7 +6,7 @@ use anygrad::data::{Dataset, Parts, Samples, Targets};
 use anygrad::error::Class;
 use anygrad::gpu::{Choice, Trust};
 use anygrad::graph::{Array, DType, Graph, Storage, TensorType, Value};
-use anygrad::nn::Network;
+use anygrad::nn::{Inputs, Network};
 use anygrad::ops::{advance, gather_batch::Normalization};
 use anygrad::plan::Plan;
 use anygrad::rng::{Sequence, Stream};
@@ -299,7 +299,12 @@ fn classes_behind_a_last_flatten_are_in_the_order_of_pytorch() {
         let mut graph = Graph::new();
         let slab = graph.persistent("parameters", TensorType::f32([network.slab_elements]));
         let x = graph.input("x", TensorType::f32([1, 2, 3, 2]));
-        let logits = network.forward(&mut graph, slab, x);
+        let inputs = Inputs {
+            x,
+            parameters: slab,
+            training: None,
+        };
+        let logits = network.forward(&mut graph, inputs);
         let mut interpreter = Interpreter::new(&graph);
         let mut weight = vec![0.0; network.slab_elements];
         weight[..4].copy_from_slice(&[2.0, 0.0, 0.0, 2.0]);

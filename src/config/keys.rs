@@ -5,10 +5,11 @@ pub use super::choice::Choice;
 pub(super) use super::choice::LossWord;
 use super::choice::words;
 use super::control::OnNanWord;
+pub use super::layer_keys::LAYER;
 use super::schedule::{Anneal, MAX_MILESTONES, Unit};
 use super::{
-    Activation, Categories, DataSource, Flip, Initializer, MAX_PARTS, Missing, Monitored,
-    Normalize, Split, Streaming, Task,
+    Categories, DataSource, Flip, Initializer, MAX_PARTS, Missing, Monitored, Normalize, Split,
+    Streaming, Task,
 };
 
 /// A key of a table.
@@ -151,10 +152,13 @@ static WEIGHT: Bounds = Bounds {
 
 /// The most characters of a window of a text.
 const MAX_CONTEXT: u64 = 1 << 16;
-const MAX_WIDTH: u64 = 1 << 20;
-const MAX_WINDOW: u64 = 1024;
 
-const fn key(name: &'static str, takes: Takes, default: Fallback, doc: &'static str) -> Key {
+pub(super) const fn key(
+    name: &'static str,
+    takes: Takes,
+    default: Fallback,
+    doc: &'static str,
+) -> Key {
     Key {
         name,
         takes,
@@ -343,10 +347,6 @@ fn optimizer_kinds() -> Vec<&'static str> {
     OPTIMIZER.variants.iter().map(|v| v.kind).collect()
 }
 
-fn layer_kinds() -> Vec<&'static str> {
-    LAYER.variants.iter().map(|v| v.kind).collect()
-}
-
 /// `[optimizer]`.
 #[rustfmt::skip]
 pub static OPTIMIZER: Family = Family {
@@ -471,57 +471,6 @@ pub static SCHEDULE: Family = Family {
             key("cooldown", Takes::Int(0, MAX_UNITS), Int(0), "epochs behind a change that do not count"),
             MIN_LEARNING_RATE,
         ] },
-    ],
-};
-
-#[rustfmt::skip]
-const BIAS: Key = key("bias", Takes::Bool, Bool(true), "add a learned number to every output channel");
-#[rustfmt::skip]
-const ACTIVATION: Key = key("activation", Takes::Choice(words::<Option<Activation>>), Word("none"), "applied to the result");
-#[rustfmt::skip]
-const INIT: Key = key("init", Takes::Choice(words::<Initializer>), Rule("as the top of the file says"), "the first weights");
-#[rustfmt::skip]
-const KERNEL: Key = key("kernel", Takes::Size(1, MAX_WINDOW), Required, "window in pixels");
-#[rustfmt::skip]
-const POOL: &[Key] = &[
-    KERNEL,
-    key("stride", Takes::Size(1, MAX_WINDOW), Rule("the kernel"), "pixels from window to window"),
-    key("padding", Takes::Size(0, MAX_WINDOW), Int(0), "pixels on every side, at most half the kernel"),
-];
-
-/// `[[layer]]`.
-#[rustfmt::skip]
-pub static LAYER: Family = Family {
-    common: &[
-        key("kind", Takes::Choice(layer_kinds), Required, "what the layer does"),
-        key("name", Takes::Text, Rule("what it is and its number among those, as conv1"), "unique name of letters, digits, _ and -"),
-    ],
-    variants: &[
-        Variant { kind: "conv2d", keys: &[
-            key("out_channels", Takes::Int(1, MAX_WIDTH), Required, "how many filters"),
-            KERNEL,
-            key("stride", Takes::Size(1, MAX_WINDOW), Int(1), "pixels from window to window"),
-            key("padding", Takes::Size(0, MAX_WINDOW), Int(0), "zeros on every side, in pixels"),
-            key("dilation", Takes::Size(1, MAX_WINDOW), Int(1), "pixels from tap to tap"),
-            key("groups", Takes::Int(1, MAX_WIDTH), Int(1), "independent groups of channels, divides out_channels"),
-            BIAS,
-            ACTIVATION,
-            INIT,
-        ] },
-        Variant { kind: "max_pool2d", keys: POOL },
-        Variant { kind: "avg_pool2d", keys: POOL },
-        Variant { kind: "dense", keys: &[
-            key("out_features", Takes::Int(1, MAX_WIDTH), Required, "how many outputs"),
-            BIAS,
-            ACTIVATION,
-            INIT,
-        ] },
-        Variant { kind: "flatten", keys: &[] },
-        Variant { kind: "relu", keys: &[] },
-        Variant { kind: "sigmoid", keys: &[] },
-        Variant { kind: "tanh", keys: &[] },
-        Variant { kind: "softmax", keys: &[] },
-        Variant { kind: "log_softmax", keys: &[] },
     ],
 };
 

@@ -21,6 +21,7 @@ mod control;
 mod data;
 pub mod keys;
 mod layer;
+mod layer_keys;
 mod layers;
 mod optimizer;
 mod overrides;

@@ -111,7 +111,10 @@ pub fn load(
 ) -> Result<Dataset> {
     if hold_out.fold.is_some() {
         return Err(Error::usage(
-            format!("--folds: {} is one text, in whose order parts are held back", path.display()),
+            format!(
+                "--folds: {} is one text, in whose order parts are held back",
+                path.display()
+            ),
             "leave --folds out, and hold back a part with --set data.validation=0.1",
         ));
     }
@@ -178,9 +181,8 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 
 /// The text without a byte order mark.
 fn decode<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str> {
-    let refuse = |what: String, help: &str| {
-        Error::data(format!("{}: {what}", path.display()), help)
-    };
+    let refuse =
+        |what: String, help: &str| Error::data(format!("{}: {what}", path.display()), help);
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err(refuse(
             "text in UTF-16, where UTF-8 is read".to_owned(),
@@ -253,8 +255,9 @@ impl Places {
 /// The text as places in a vocabulary.
 fn encode(path: &Path, text: &str, vocabulary: &[String]) -> Result<Tokens> {
     let places = Places::of(vocabulary);
-    let place = |(offset, c): (usize, char)| {
-        places.get(c).ok_or_else(|| {
+    let place =
+        |(offset, c): (usize, char)| {
+            places.get(c).ok_or_else(|| {
             let line = 1 + text[..offset].matches('\n').count();
             Error::data(
                 format!("{}:{line}: the network does not know the character {c:?}", path.display()),
@@ -264,7 +267,7 @@ fn encode(path: &Path, text: &str, vocabulary: &[String]) -> Result<Tokens> {
                 ),
             )
         })
-    };
+        };
     let count = text.chars().count();
     if vocabulary.len() <= 256 {
         let mut tokens = Vec::with_capacity(count);
@@ -317,7 +320,12 @@ fn cut(path: &Path, tokens: usize, options: Options, hold_out: &HoldOut) -> Resu
     let mut pieces = Vec::with_capacity(3);
     for (name, length, stride, may_be_empty) in [
         ("training", train, stride, options.all),
-        ("validation", validation, context, options.all || hold_out.validation == 0.0),
+        (
+            "validation",
+            validation,
+            context,
+            options.all || hold_out.validation == 0.0,
+        ),
         ("test", test, context, !options.all && hold_out.test == 0.0),
     ] {
         // The token behind the last of a window is read as well.

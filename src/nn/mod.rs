@@ -4,23 +4,28 @@
 //! Invariant: layers are compositions of ops; nothing here computes.
 
 mod border;
+mod check;
 mod init;
 mod layers;
 mod params;
+mod signal;
 
 use std::ops::Range;
 
 use crate::config::{Config, LayerKind};
 use crate::error::Result;
-use crate::graph::{Graph, SLICE_ALIGNMENT, Shape, Value};
-use crate::ops::state;
+use crate::graph::{Graph, SLICE_ALIGNMENT, Shape, ShapeError, Value};
+use crate::ops::{reshape::Reshape, state};
 
 pub use border::Border;
 pub use init::Init;
+pub use signal::Signal;
 
 /// A network whose shapes are known.
 #[derive(Clone, Debug)]
 pub struct Network {
+    /// What it takes.
+    input: Signal,
     layers: Vec<Layer>,
     /// Every trained tensor, in the order of the layers.
     pub parameters: Vec<Parameter>,
@@ -33,10 +38,36 @@ pub struct Network {
 struct Layer {
     name: String,
     kind: LayerKind,
-    /// What comes out of it, without the batch.
-    output: Vec<usize>,
+    /// What comes out of it.
+    output: Signal,
     /// Its parameters among those of the network: weight, then bias.
     parameters: Range<usize>,
+    /// Whether a row that it makes of an image has the order of files, (C, H, W).
+    in_file_order: bool,
+}
+
+/// What a network is appended to a graph with.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs {
+    /// The samples: (batch, H, W, C), or what else the network's signal says.
+    pub x: Value,
+    /// The slab that holds the parameters.
+    pub parameters: Value,
+    /// While training; `None` where the network is measured or asked.
+    pub training: Option<Training>,
+}
+
+/// What layers need that behave differently while training.
+#[derive(Clone, Copy, Debug)]
+pub struct Training {
+    /// The number all randomness comes from.
+    pub seed: u64,
+    /// The counters of the step (`ops::state`).
+    pub counters: Value,
+    /// For each row of the batch, f32 (batch): 1 over the number of real samples, 0 for padding.
+    pub weights: Value,
+    /// The place of the first row among the samples of the update: that of a part of a batch is not 0.
+    pub first_row: usize,
 }
 
 /// One trained tensor.
@@ -79,17 +110,51 @@ pub struct LayerSummary {
 }
 
 impl Network {
-    /// Checks the layers of a configuration against samples of `(height, width, channels)` and a number of classes.
+    /// Checks the layers of a configuration against samples, of `(height, width, channels)` or another signal, and a number of
+    /// classes.
     ///
     /// # Errors
     /// The first layer that does not fit, at its place in the configuration, with both shapes.
-    pub fn new(config: &Config, sample: [usize; 3], classes: usize) -> Result<Self> {
-        layers::check(config, sample, classes)
+    pub fn new(config: &Config, sample: impl Into<Signal>, classes: usize) -> Result<Self> {
+        check::check(config, &sample.into(), classes)
     }
 
-    /// Appends the network to a graph: `x` (batch, H, W, C) → logits (batch, classes). `slab` holds the parameters.
-    pub fn forward(&self, graph: &mut Graph, slab: Value, x: Value) -> Value {
-        layers::forward(self, graph, slab, x)
+    /// Appends the network to a graph: samples → logits (batch, classes).
+    ///
+    /// # Panics
+    /// If the samples are not what the network was checked for: a mistake of the caller.
+    pub fn forward(&self, graph: &mut Graph, inputs: Inputs) -> Value {
+        self.append(graph, &inputs)
+            .unwrap_or_else(|(_, error)| panic!("a checked network fits: {error}"))
+    }
+
+    /// Appends all layers, or gives the first one that does not fit.
+    fn append(&self, graph: &mut Graph, inputs: &Inputs) -> Result<Value, (usize, ShapeError)> {
+        let mut x = inputs.x;
+        // A row of features comes as an image of one pixel.
+        let tensor = self.input.batch(graph.shape(x).dims()[0]);
+        if *graph.shape(x) != tensor.shape {
+            let shape = tensor.shape;
+            x = graph.one(Reshape { shape }, &[x]);
+        }
+        for (index, layer) in self.layers.iter().enumerate() {
+            let outside = graph.enter(layer.name.clone());
+            let indices = layer.parameters.clone();
+            let parameters: Vec<Value> = indices
+                .map(|index| self.parameter(graph, inputs.parameters, index))
+                .collect();
+            let appended = layers::rule(&layer.kind).append(&mut layers::Append {
+                graph,
+                inputs: &[x],
+                parameters: &parameters,
+                in_file_order: layer.in_file_order,
+                training: inputs.training,
+            });
+            graph.enter(outside);
+            x = appended.map_err(|error| (index, error))?;
+            graph.set_label(x, layer.name.clone());
+        }
+        Ok(x)
     }
 
     /// The part of a slab that is a parameter.
@@ -129,9 +194,14 @@ impl Network {
 
     /// Numbers that come out for one sample.
     pub fn outputs(&self) -> usize {
+        self.output().elements()
+    }
+
+    /// What comes out of it.
+    pub fn output(&self) -> &Signal {
         self.layers
             .last()
-            .map_or(0, |layer| layer.output.iter().product())
+            .map_or(&self.input, |layer| &layer.output)
     }
 
     /// The table of layers.
@@ -141,20 +211,13 @@ impl Network {
             .map(|layer| LayerSummary {
                 name: layer.name.clone(),
                 kind: layers::describe(&layer.kind),
-                output: layer.output.clone(),
+                output: layer.output.shape.clone(),
                 parameters: self.parameters[layer.parameters.clone()]
                     .iter()
                     .map(|p| p.shape.elements())
                     .sum(),
             })
             .collect()
-    }
-
-    /// Whether a dense layer takes the features behind `flatten`. Its weights are then reordered in files, and the features stay
-    /// in the order of the kernels, (H, W, C); else they are the classes themselves and must come as (C, H, W).
-    fn has_dense(&self) -> bool {
-        let is_dense = |layer: &Layer| matches!(layer.kind, LayerKind::Dense(_));
-        self.layers.iter().any(is_dense)
     }
 
     /// Adds a parameter at the end of the slab.

@@ -208,8 +208,8 @@ mod tests {
     fn the_target_of_a_token_is_the_one_behind_it() {
         let tokens = Array::new([9], (10..19).map(f64::from).collect());
         let indices = Array::new([3], vec![5.0, 6.0, 5.0]);
-        let [x, y] = <[Array; 2]>::try_from(op(5..7, 3).reference(&[tokens, indices]))
-            .expect("two outputs");
+        let [x, y] =
+            <[Array; 2]>::try_from(op(5..7, 3).reference(&[tokens, indices])).expect("two outputs");
         assert_eq!(
             x.data,
             [12.0, 13.0, 14.0, 15.0, 16.0, 17.0, 12.0, 13.0, 14.0]

@@ -33,7 +33,10 @@ pub(super) fn markdown(document: &Document<'_>) -> String {
     let [height, width, channels] = start.sample_shape;
     let samples = match start.text {
         true => format!("windows of {channels} characters of {}", plain(&start.data)),
-        false => format!("samples of {} ({height} × {width} × {channels})", plain(&start.data)),
+        false => format!(
+            "samples of {} ({height} × {width} × {channels})",
+            plain(&start.data)
+        ),
     };
     let (verb, argument) = match start.text {
         true => ("generate", "--prompt \"Once upon a time\""),

@@ -285,7 +285,7 @@ const BELONG: &str = "config.toml, model.json and weights.safetensors belong tog
 
 /// The network of a run, whose configuration is no longer the user's to mend.
 pub(super) fn network_of_run(config: &Config, model: &Model) -> Result<Network> {
-    Network::new(config, model.sample_shape, model.outputs()).map_err(|error| match error {
+    Network::new(config, model.signal(), model.outputs()).map_err(|error| match error {
         Error::Source(mistakes) => Error::data(
             format!("the run's configuration does not fit its model.json: {mistakes}"),
             BELONG,

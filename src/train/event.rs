@@ -13,7 +13,7 @@ use crate::config::Monitored;
 use crate::data::table::Encoding;
 use crate::data::{Known, Scale};
 use crate::gpu::AdapterInfo;
-use crate::nn::LayerSummary;
+use crate::nn::{LayerSummary, Signal};
 
 /// How well a network does on some samples.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -270,6 +270,14 @@ impl Model {
         match &self.targets {
             Some(targets) => targets.names.len(),
             None => self.classes.len(),
+        }
+    }
+
+    /// What a sample is to the network.
+    pub fn signal(&self) -> Signal {
+        match self.text {
+            true => Signal::tokens(self.sample_shape[2]),
+            false => self.sample_shape.into(),
         }
     }
 

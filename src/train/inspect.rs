@@ -62,7 +62,7 @@ pub fn inspect(request: &Request) -> Result<Inspection> {
 pub fn inspect_on(request: &Request, dataset: &Dataset) -> Result<Inspection> {
     let config = &request.config;
     let model = resident::model(config, dataset)?;
-    let network = Network::new(config, dataset.sample_shape, model.outputs())?;
+    let network = Network::new(config, model.signal(), model.outputs())?;
     let mut data = resident::resident(dataset, &model)?;
     let gpu = Gpu::open(&request.adapter, request.trust)?;
     let passes = Passes::of(dataset);

@@ -138,7 +138,7 @@ pub(super) fn width_that_fits(
     limit: u64,
 ) -> Option<(String, usize, usize)> {
     let fits = |config: &Config| {
-        let network = Network::new(config, data.sample_shape, data.classes);
+        let network = Network::new(config, data.signal(), data.classes);
         network.is_ok_and(|network| 4 * network.slab_elements as u64 <= limit)
     };
     let parameters: Vec<usize> = (network.summary().iter())

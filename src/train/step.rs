@@ -9,14 +9,14 @@ use std::sync::Arc;
 use super::schedule::Length;
 use crate::config::{self, Config, Flip, LayerKind, Loss};
 use crate::graph::{DType, Graph, Op, Shape, Storage, TensorType, Value, autograd};
-use crate::nn::Network;
+use crate::nn::{Inputs, Network, Training};
 use crate::ops::{
     self, accumulate::Accumulate, add::Add, advance, advance::Advance, augment::Augment,
     augment::Strength, batch_indices::BatchIndices, binary_cross_entropy::BinaryCrossEntropy,
     count_correct::CountCorrect, cross_entropy::CrossEntropy, gather_batch::GatherBatch,
-    gather_batch::Normalization, gather_windows::GatherWindows, huber::Huber, mae::Mae, matmul::Matmul, mse::Mse, mul::Mul,
-    reduce_sum::ReduceSum, reshape::Reshape, scale::Scale, sigmoid::Sigmoid, softmax::Softmax, state,
-    stream_rows::StreamRows, weigh::Weigh,
+    gather_batch::Normalization, gather_windows::GatherWindows, huber::Huber, mae::Mae,
+    matmul::Matmul, mse::Mse, mul::Mul, reduce_sum::ReduceSum, reshape::Reshape, scale::Scale,
+    sigmoid::Sigmoid, softmax::Softmax, state, stream_rows::StreamRows, weigh::Weigh,
 };
 
 mod resident;
@@ -87,6 +87,8 @@ struct Builder<'a> {
     mean_weight: Option<Value>,
     /// How pictures are changed: while training.
     augment: Option<Strength>,
+    /// Whether layers behave as they do while training.
+    trains: bool,
     graph: Graph,
 }
 
@@ -130,6 +132,7 @@ impl Builder<'_> {
     /// pass goes through `streamed` rows.
     fn batch(&mut self, pass: &Pass, slab: &str, op: BatchIndices, streamed: usize) -> Batch {
         let rows = op.rows.clone();
+        let first_row = rows.start;
         let first = self.graph.values().len();
         self.graph.enter("batch");
         let counters = self.graph.persistent(pass.counters(), state::counters());
@@ -137,11 +140,10 @@ impl Builder<'_> {
             .graph
             .apply(Arc::new(op), &[counters])
             .expect("counters fit");
-        let (indices, mut weights) = (chosen[0], chosen[1]);
+        let (indices, weights) = (chosen[0], chosen[1]);
         let (x, target) = match self.data.windows {
             Some(_) => {
                 let [x, next] = self.gather_windows(&pass.part, indices);
-                weights = self.of_each_token(weights);
                 (x, Target::Labels(self.flat(next)))
             }
             None => {
@@ -164,21 +166,36 @@ impl Builder<'_> {
                 (x, self.target(indices))
             }
         };
-        let loss_weights = match self.mean_weight {
+        let row_weights = match self.data.windows {
             None => weights,
+            Some(_) => self.of_each_token(weights),
+        };
+        let loss_weights = match self.mean_weight {
+            None => row_weights,
             Some(mean) => {
                 let own = self.own_weights(indices);
                 self.graph.one(Weigh, &[weights, own, mean])
             }
         };
         let parameters = self.slab(slab);
-        let logits = self.network.forward(&mut self.graph, parameters, x);
+        let training = self.trains.then_some(Training {
+            seed: self.config.seed,
+            counters,
+            weights,
+            first_row,
+        });
+        let inputs = Inputs {
+            x,
+            parameters,
+            training,
+        };
+        let logits = self.network.forward(&mut self.graph, inputs);
         let logits = self.rows(logits);
         Batch {
             first,
             counters,
             target,
-            weights,
+            weights: row_weights,
             loss_weights,
             parameters,
             logits,
@@ -404,7 +421,10 @@ impl Builder<'_> {
         self.graph.enter("metrics");
         let loss = self.graph.one(ReduceSum::sum(0..1), &[losses]);
         // A sample of a text is right as far as its tokens are.
-        let share = self.data.context().map_or(1.0, |context| 1.0 / context as f32);
+        let share = self
+            .data
+            .context()
+            .map_or(1.0, |context| 1.0 / context as f32);
         let figures = match batch.target {
             Target::Labels(labels) => {
                 let inputs = [self.scores(batch.logits), labels, batch.weights];
@@ -523,6 +543,7 @@ pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass
         data,
         mean_weight: None,
         augment: config.data.augment.as_ref().map(strength),
+        trains: true,
         graph: Graph::new(),
     };
     let train = &config.train;
@@ -595,6 +616,7 @@ pub fn evaluation(
         data,
         mean_weight: None,
         augment: None,
+        trains: false,
         graph: Graph::new(),
     };
     let rows = config.train.rows();
@@ -629,6 +651,7 @@ pub fn prediction(network: &Network, config: &Config, data: &Resident) -> (Graph
         data,
         mean_weight: None,
         augment: None,
+        trains: false,
         graph: Graph::new(),
     };
     let counters = builder
@@ -649,7 +672,12 @@ pub fn prediction(network: &Network, config: &Config, data: &Resident) -> (Graph
         Some(_) => builder.gather_windows(&(0..data.samples), chosen[0])[0],
     };
     let parameters = builder.slab(buffers::PARAMETERS);
-    let logits = network.forward(&mut builder.graph, parameters, x);
+    let inputs = Inputs {
+        x,
+        parameters,
+        training: None,
+    };
+    let logits = network.forward(&mut builder.graph, inputs);
     let logits = builder.rows(logits);
     let answers = builder.answers(logits);
     (builder.graph, answers)

@@ -100,7 +100,7 @@ fn train_in<'scope>(
 ) -> Result<Outcome> {
     let config = &request.config;
     let monitor = monitor(config, dataset)?;
-    let network = Network::new(config, dataset.sample_shape, model.outputs())?;
+    let network = Network::new(config, model.signal(), model.outputs())?;
     let given = match &request.init {
         Some(path) => Some(given_weights(path, &network)?),
         None => None,

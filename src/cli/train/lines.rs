@@ -27,7 +27,12 @@ pub(super) fn start(start: &Start, folder: &str) -> Vec<String> {
         format!(
             "data: {}, {}: {train} to train, {validation} to validate, {test} to test",
             format::clean(&start.data),
-            format::samples(start.sample_shape, start.classes, start.regression, start.text),
+            format::samples(
+                start.sample_shape,
+                start.classes,
+                start.regression,
+                start.text
+            ),
         ),
         String::new(),
     ];

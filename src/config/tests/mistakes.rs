@@ -227,7 +227,8 @@ fn a_key_of_another_table_is_sent_home() {
     assert!(
         found.ends_with(
             "not known here; keys of [data]: source, path, task, test, validation, split, divide_by, normalize, mean, std, \
-             stream, class_weights, augment, size, channels, target, weight, ignore, categorical, categories, missing"
+             stream, class_weights, augment, size, channels, target, weight, ignore, categorical, categories, missing, context, \
+             stride"
         ),
         "{found}"
     );

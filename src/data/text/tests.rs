@@ -57,8 +57,12 @@ fn refused(bytes: &[u8], context: usize) -> (String, String) {
 
 #[test]
 fn the_vocabulary_is_sorted_and_the_text_its_places() {
-    let dataset = read_text("\u{feff}bäb\n".as_bytes(), options(1, 1), &hold_out(0.0, 0.0))
-        .expect("a text");
+    let dataset = read_text(
+        "\u{feff}bäb\n".as_bytes(),
+        options(1, 1),
+        &hold_out(0.0, 0.0),
+    )
+    .expect("a text");
     assert_eq!(dataset.targets.names(), ["\n", "b", "ä"]);
     let Samples::Text(text) = &dataset.samples else {
         panic!("a text")
@@ -90,13 +94,20 @@ fn windows_never_reach_into_another_part() {
         for (piece, end) in windows.pieces.iter().zip(ends) {
             let last = piece.first + (piece.windows.len() - 1) * piece.stride;
             assert!(last + context < end, "{piece:?} ends before {end}");
-            assert!(last + context + piece.stride >= end, "{piece:?} is all there is");
+            assert!(
+                last + context + piece.stride >= end,
+                "{piece:?} is all there is"
+            );
         }
         let firsts = windows.pieces.each_ref().map(|piece| piece.first);
         assert_eq!(firsts, [0, 60, 80]);
         let strides = windows.pieces.each_ref().map(|piece| piece.stride);
         assert_eq!(strides, [stride, context, context]);
-        for part in [&dataset.parts.train, &dataset.parts.validation, &dataset.parts.test] {
+        for part in [
+            &dataset.parts.train,
+            &dataset.parts.validation,
+            &dataset.parts.test,
+        ] {
             assert_eq!(windows.of(part).windows, *part);
         }
     }
@@ -119,9 +130,17 @@ fn what_is_no_text_is_refused_with_its_place() {
     assert!(what.contains("byte 4 (0xff, in line 2)"), "{what}");
     assert!(help.contains("iconv"), "{help}");
     // A character that is cut off at the end.
-    assert!(refused("aä".as_bytes().split_at(2).0, 1).0.contains("byte 1"));
+    assert!(
+        refused("aä".as_bytes().split_at(2).0, 1)
+            .0
+            .contains("byte 1")
+    );
     assert!(refused(b"", 1).0.contains("empty"));
-    assert!(refused("\u{feff}".as_bytes(), 1).0.contains("nothing to predict"));
+    assert!(
+        refused("\u{feff}".as_bytes(), 1)
+            .0
+            .contains("nothing to predict")
+    );
     assert!(refused(b"\xff\xfea\0b\0", 1).0.contains("UTF-16"));
     assert!(refused(b"aaaa", 1).0.contains("nothing to predict"));
 }

@@ -4,6 +4,7 @@ use super::RING;
 use crate::config;
 use crate::data::Windows;
 use crate::graph::DType;
+use crate::nn::Signal;
 use crate::ops::gather_batch::Normalization;
 
 /// What a graph must know of the data set on the adapter.
@@ -49,6 +50,14 @@ impl Resident {
             None => sample.saturating_mul(self.samples),
         };
         self.dtype.storage_bytes(elements)
+    }
+
+    /// What a sample is to the network.
+    pub fn signal(&self) -> Signal {
+        match self.context() {
+            Some(context) => Signal::tokens(context),
+            None => self.sample_shape.into(),
+        }
     }
 
     /// Tokens of a sample, each with a target of its own; `None` where a sample has one as a whole.

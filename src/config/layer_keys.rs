@@ -1,0 +1,64 @@
+//! The keys of `[[layer]]`.
+
+use super::choice::words;
+use super::keys::Fallback::{Bool, Int, Required, Rule, Word};
+use super::keys::{Family, Key, Takes, Variant, key};
+use super::{Activation, Initializer};
+
+const MAX_WIDTH: u64 = 1 << 20;
+const MAX_WINDOW: u64 = 1024;
+
+fn layer_kinds() -> Vec<&'static str> {
+    LAYER.variants.iter().map(|v| v.kind).collect()
+}
+
+#[rustfmt::skip]
+const BIAS: Key = key("bias", Takes::Bool, Bool(true), "add a learned number to every output channel");
+#[rustfmt::skip]
+const ACTIVATION: Key = key("activation", Takes::Choice(words::<Option<Activation>>), Word("none"), "applied to the result");
+#[rustfmt::skip]
+const INIT: Key = key("init", Takes::Choice(words::<Initializer>), Rule("as the top of the file says"), "the first weights");
+#[rustfmt::skip]
+const KERNEL: Key = key("kernel", Takes::Size(1, MAX_WINDOW), Required, "window in pixels");
+#[rustfmt::skip]
+const POOL: &[Key] = &[
+    KERNEL,
+    key("stride", Takes::Size(1, MAX_WINDOW), Rule("the kernel"), "pixels from window to window"),
+    key("padding", Takes::Size(0, MAX_WINDOW), Int(0), "pixels on every side, at most half the kernel"),
+];
+
+/// `[[layer]]`.
+#[rustfmt::skip]
+pub static LAYER: Family = Family {
+    common: &[
+        key("kind", Takes::Choice(layer_kinds), Required, "what the layer does"),
+        key("name", Takes::Text, Rule("what it is and its number among those, as conv1"), "unique name of letters, digits, _ and -"),
+    ],
+    variants: &[
+        Variant { kind: "conv2d", keys: &[
+            key("out_channels", Takes::Int(1, MAX_WIDTH), Required, "how many filters"),
+            KERNEL,
+            key("stride", Takes::Size(1, MAX_WINDOW), Int(1), "pixels from window to window"),
+            key("padding", Takes::Size(0, MAX_WINDOW), Int(0), "zeros on every side, in pixels"),
+            key("dilation", Takes::Size(1, MAX_WINDOW), Int(1), "pixels from tap to tap"),
+            key("groups", Takes::Int(1, MAX_WIDTH), Int(1), "independent groups of channels, divides out_channels"),
+            BIAS,
+            ACTIVATION,
+            INIT,
+        ] },
+        Variant { kind: "max_pool2d", keys: POOL },
+        Variant { kind: "avg_pool2d", keys: POOL },
+        Variant { kind: "dense", keys: &[
+            key("out_features", Takes::Int(1, MAX_WIDTH), Required, "how many outputs"),
+            BIAS,
+            ACTIVATION,
+            INIT,
+        ] },
+        Variant { kind: "flatten", keys: &[] },
+        Variant { kind: "relu", keys: &[] },
+        Variant { kind: "sigmoid", keys: &[] },
+        Variant { kind: "tanh", keys: &[] },
+        Variant { kind: "softmax", keys: &[] },
+        Variant { kind: "log_softmax", keys: &[] },
+    ],
+};

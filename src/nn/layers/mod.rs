@@ -1,0 +1,233 @@
+//! What each kind of layer is: what comes out of it and what it trains, and its ops. One file for each family.
+//!
+//! Invariant: a layer knows its own inputs and nothing of the network around it.
+
+mod activation;
+mod conv;
+mod dense;
+mod pool;
+mod shape;
+
+use std::sync::Arc;
+
+use super::signal::Flattened;
+use super::{Border, Init, Network, Signal, Training};
+use crate::config::{Activation, Initializer, LayerKind};
+use crate::graph::{Graph, Op, Shape, ShapeError, Value};
+
+/// What a kind of layer is.
+pub(super) trait Rule {
+    /// What comes out of it for its inputs; adds its parameters.
+    ///
+    /// # Errors
+    /// If the inputs do not fit; the text names what they are.
+    fn check(&self, at: &mut Check<'_>) -> Result<Signal, Refusal>;
+
+    /// Appends its ops to the graph.
+    ///
+    /// # Errors
+    /// If a kernel cannot walk so long a row or window.
+    fn append(&self, to: &mut Append<'_>) -> Result<Value, ShapeError>;
+
+    /// Says in the table of layers what is behind its word: `3×3 stride 2, relu`.
+    fn describe(&self, words: &mut Words);
+}
+
+/// The rule of a kind of layer.
+pub(super) fn rule(kind: &LayerKind) -> Box<dyn Rule + '_> {
+    match kind {
+        LayerKind::Conv2d(conv) => Box::new(conv::Conv(conv)),
+        LayerKind::MaxPool2d(pool) => Box::new(pool::Pool::Max(pool)),
+        LayerKind::AvgPool2d(pool) => Box::new(pool::Pool::Avg(pool)),
+        LayerKind::Dense(dense) => Box::new(dense::Linear(dense)),
+        LayerKind::Flatten => Box::new(shape::Flatten),
+        LayerKind::Activation(activation) => Box::new(*activation),
+        LayerKind::Softmax => Box::new(activation::Exponentials::Softmax),
+        LayerKind::LogSoftmax => Box::new(activation::Exponentials::LogSoftmax),
+    }
+}
+
+/// Why a layer does not take its inputs.
+pub(super) struct Refusal {
+    /// What is wrong, with the shapes.
+    pub(super) message: String,
+    /// A few words to draw under the layer.
+    pub(super) label: String,
+    /// What to do.
+    pub(super) help: String,
+}
+
+impl Refusal {
+    pub(super) fn new(
+        message: impl Into<String>,
+        label: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        Self {
+            message: message.into(),
+            label: label.into(),
+            help: help.into(),
+        }
+    }
+
+    /// An image comes where a row, or a sequence of them, is needed.
+    fn is_image(image: &Signal) -> Self {
+        Self::new(
+            format!("it needs a row of features, but its input is {image}"),
+            "comes before the image is flattened",
+            "put a layer with `kind = \"flatten\"` before it",
+        )
+    }
+
+    /// Something else comes where an image is needed.
+    fn is_no_image(input: &Signal) -> Self {
+        let (label, help) = match input.shape.len() {
+            1 => (
+                "comes after the image was flattened",
+                "move it before `flatten`",
+            ),
+            _ => ("comes where there is no image", "remove it"),
+        };
+        Self::new(
+            format!(
+                "it needs an image (height, width, channels), but its input is {}",
+                input.words()
+            ),
+            label,
+            help,
+        )
+    }
+}
+
+/// A layer that is being checked.
+pub(super) struct Check<'a> {
+    /// What comes in, one for each input.
+    pub(super) inputs: &'a [Signal],
+    /// Where the layer is in the network.
+    pub(super) index: usize,
+    pub(super) name: &'a str,
+    /// Whether a ReLU is all that comes behind it.
+    pub(super) before_relu: bool,
+    /// Whether a row that it makes of an image must have the order of files, because somebody sees the order.
+    pub(super) in_file_order: bool,
+    /// Whether it heeds that its input is an image in another order.
+    pub(super) absorbs: bool,
+    pub(super) network: &'a mut Network,
+}
+
+impl Check<'_> {
+    /// The one input of a layer that has one.
+    pub(super) fn input(&self) -> &Signal {
+        &self.inputs[0]
+    }
+
+    /// Adds a parameter: `weight`, `bias`, in the order in which the ops get them.
+    pub(super) fn parameter(&mut self, what: &str, shape: Shape, border: Border, init: Init) {
+        let name = format!("{}.{what}", self.name);
+        self.network.push(name, shape, border, init);
+    }
+
+    /// What `auto` stands for: Kaiming before a ReLU, in the layer itself or as the next one; Xavier otherwise.
+    fn resolve(&self, init: Initializer, activation: Option<Activation>) -> Initializer {
+        if init != Initializer::Auto {
+            return init;
+        }
+        let relu = match activation {
+            Some(activation) => activation == Activation::Relu,
+            None => self.before_relu,
+        };
+        if relu {
+            Initializer::KaimingUniform
+        } else {
+            Initializer::XavierUniform
+        }
+    }
+
+    /// The image whose order (H, W, C) the features of the input still have, for a layer whose weights are reordered in files.
+    fn absorb(&mut self) -> Option<[usize; 3]> {
+        self.absorbs = true;
+        self.input().flattened.map(|Flattened { image, .. }| image)
+    }
+}
+
+/// A layer that is appended to a graph.
+pub(super) struct Append<'a> {
+    pub(super) graph: &'a mut Graph,
+    /// What comes in, one for each input: (batch, …).
+    pub(super) inputs: &'a [Value],
+    /// Its parameters, in the order in which they were added.
+    pub(super) parameters: &'a [Value],
+    /// As [`Check::in_file_order`].
+    pub(super) in_file_order: bool,
+    /// Where the network is trained: what layers need that behave differently then.
+    #[expect(dead_code, reason = "no layer behaves differently yet")]
+    pub(super) training: Option<Training>,
+}
+
+impl Append<'_> {
+    /// The one input of a layer that has one.
+    pub(super) fn input(&self) -> Value {
+        self.inputs[0]
+    }
+
+    /// Samples of the batch.
+    pub(super) fn batch(&self) -> usize {
+        self.graph.shape(self.inputs[0]).dims()[0]
+    }
+
+    /// Applies an op with one output.
+    fn apply(&mut self, op: impl Op + 'static, inputs: &[Value]) -> Result<Value, ShapeError> {
+        let outputs = self.graph.apply(Arc::new(op), inputs)?;
+        Ok(outputs[0])
+    }
+
+    /// Bias and activation, where the layer has them.
+    fn finish(&mut self, y: Value, bias: Option<Value>, activation: Option<Activation>) -> Value {
+        let y = match bias {
+            Some(bias) => self.graph.one(crate::ops::add_bias::AddBias, &[y, bias]),
+            None => y,
+        };
+        match activation {
+            Some(activation) => activation.apply(self.graph, y),
+            None => y,
+        }
+    }
+}
+
+/// What the table of layers says of one, in the making.
+pub(super) struct Words(String);
+
+impl Words {
+    /// Adds a word or two: ` 3×3`, ` stride 2×2`.
+    fn add(&mut self, words: impl AsRef<str>) {
+        self.0.push(' ');
+        self.0.push_str(words.as_ref());
+    }
+
+    /// Adds a size of (height, width) under its name, unless it is the usual one.
+    fn size(&mut self, name: &str, size: [usize; 2], usual: [usize; 2]) {
+        if size != usual {
+            self.add(format!("{name} {}", pair(size)));
+        }
+    }
+
+    /// Adds what is applied to the result.
+    fn activation(&mut self, activation: Option<Activation>) {
+        if let Some(activation) = activation {
+            self.0.push_str(", ");
+            self.0.push_str(activation.word());
+        }
+    }
+}
+
+/// `height×width`.
+fn pair([height, width]: [usize; 2]) -> String {
+    format!("{height}×{width}")
+}
+
+/// A layer in a few words: `conv2d 3×3, relu`.
+pub(super) fn describe(kind: &LayerKind) -> String {
+    let mut words = Words(kind.word().to_owned());
+    rule(kind).describe(&mut words);
+    words.0
+}

@@ -1,0 +1,74 @@
+//! Single layers and small networks, built from configurations and computed by the references.
+
+use anygrad::check::Interpreter;
+use anygrad::config;
+use anygrad::graph::{Array, Graph, TensorType};
+use anygrad::nn::{Inputs, Network, Signal};
+
+/// The network of these `[[layer]]` tables.
+fn network(layers: &str, sample: impl Into<Signal>, outputs: usize) -> Network {
+    let text = format!("[data]\nsource = \"digits\"\n[optimizer]\nkind = \"sgd\"\n{layers}");
+    let config = config::parse("layers.toml", &text, &[]).expect("a configuration");
+    Network::new(&config, sample, outputs).expect("a network")
+}
+
+/// What comes out of a network for these samples, with parameters that are named and in the order of files.
+fn outputs(network: &Network, x: &Array, parameters: &[(&str, &[f32])]) -> Array {
+    let mut graph = Graph::new();
+    let slab = graph.persistent("parameters", TensorType::f32([network.slab_elements]));
+    let input = graph.input("x", TensorType::f32(x.shape.dims().to_vec()));
+    let inputs = Inputs {
+        x: input,
+        parameters: slab,
+        training: None,
+    };
+    let y = network.forward(&mut graph, inputs);
+    let mut values = vec![0.0; network.slab_elements];
+    assert_eq!(parameters.len(), network.parameters.len(), "all parameters");
+    for (parameter, (name, file)) in network.parameters.iter().zip(parameters) {
+        assert_eq!(parameter.name, *name, "parameters in their order");
+        let kernels = parameter.border.to_kernels(&parameter.shape, file);
+        for (value, kernel) in values[parameter.offset..].iter_mut().zip(kernels) {
+            *value = f64::from(kernel);
+        }
+    }
+    let mut interpreter = Interpreter::new(&graph);
+    interpreter.set(slab, &Array::new([values.len()], values));
+    interpreter.set(input, x);
+    interpreter.step();
+    interpreter.get(y)
+}
+
+#[test]
+fn dense_works_on_every_step_of_a_sequence_by_itself() {
+    let layers = "[[layer]]\nkind = \"dense\"\nout_features = 2\nactivation = \"relu\"\n\
+         [[layer]]\nkind = \"softmax\"\n[[layer]]\nkind = \"flatten\"\n";
+    let network = network(layers, Signal::floats([3, 2]), 6);
+    let x = Array::new(
+        [2, 3, 2],
+        (0..12).map(f64::from).map(|x| x / 4.0).collect::<Vec<_>>(),
+    );
+    let (weight, bias) = ([1.0, -1.0, 0.5, 0.25], [0.125, -0.5]);
+    let y = outputs(
+        &network,
+        &x,
+        &[("dense1.weight", &weight), ("dense1.bias", &bias)],
+    );
+    assert_eq!(y.shape.dims(), [2, 6], "a row of 3 steps for each sample");
+    for (step, pair) in y.data.chunks(2).enumerate() {
+        let x = &x.data[2 * step..][..2];
+        let z = [0, 1].map(|out| {
+            let sum = f64::from(weight[2 * out]) * x[0] + f64::from(weight[2 * out + 1]) * x[1];
+            f64::max(sum + f64::from(bias[out]), 0.0)
+        });
+        let sum = z[0].exp() + z[1].exp();
+        for out in 0..2 {
+            let expected = z[out].exp() / sum;
+            assert!(
+                (pair[out] - expected).abs() < 1e-12,
+                "step {step}: {} is not {expected}",
+                pair[out]
+            );
+        }
+    }
+}
