@@ -22,6 +22,8 @@ pub enum Stream {
     Holdout = 5,
     /// How pictures are changed while training; only `shaders/augment.wgsl` and its reference draw from it.
     Augment = 6,
+    /// The characters that a language model writes.
+    Generation = 9,
 }
 
 /// Philox4x32-10: four uniform 32-bit words for a counter and a key.

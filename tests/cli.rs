@@ -17,10 +17,11 @@ mod resume;
 mod runs;
 mod sources;
 
-const VERBS: [&str; 14] = [
+const VERBS: [&str; 15] = [
     "train",
     "eval",
     "predict",
+    "generate",
     "compare",
     "init",
     "inspect",

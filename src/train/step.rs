@@ -7,22 +7,25 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::schedule::Length;
-use crate::config::{self, Config, Flip, LayerKind, Loss};
+use crate::config::{Config, LayerKind, Loss};
 use crate::graph::{DType, Graph, Op, Shape, Storage, TensorType, Value, autograd};
 use crate::nn::{Inputs, Network, Training};
 use crate::ops::{
-    self, accumulate::Accumulate, add::Add, advance, advance::Advance, augment::Augment,
-    augment::Strength, batch_indices::BatchIndices, binary_cross_entropy::BinaryCrossEntropy,
+    self, accumulate::Accumulate, add::Add, advance, advance::Advance, augment::Strength,
+    batch_indices::BatchIndices, binary_cross_entropy::BinaryCrossEntropy,
     count_correct::CountCorrect, cross_entropy::CrossEntropy, gather_batch::GatherBatch,
-    gather_batch::Normalization, gather_windows::GatherWindows, huber::Huber, mae::Mae,
-    matmul::Matmul, mse::Mse, mul::Mul, reduce_sum::ReduceSum, reshape::Reshape, scale::Scale,
-    sigmoid::Sigmoid, softmax::Softmax, state, stream_rows::StreamRows, weigh::Weigh,
+    gather_batch::Normalization, huber::Huber, mae::Mae, matmul::Matmul, mse::Mse, mul::Mul,
+    reduce_sum::ReduceSum, scale::Scale, sigmoid::Sigmoid, softmax::Softmax, state,
+    stream_rows::StreamRows, weigh::Weigh,
 };
 
+mod augment;
 mod resident;
+mod text;
 mod update;
 
 pub use resident::{Resident, Window};
+pub use text::next;
 
 /// Names of the buffers that outlive a step.
 pub mod buffers {
@@ -50,6 +53,8 @@ pub mod buffers {
     pub const WEIGHTS: &str = "weights";
     /// The gradient of each row's loss by itself.
     pub const ONES: &str = "ones";
+    /// The token of a window that is asked about.
+    pub const POSITION: &str = "position";
     /// What the network shall say for each class: one-hot rows, or 0 and 1.
     pub const IDENTITY: &str = "one-hot rows";
 }
@@ -200,72 +205,6 @@ impl Builder<'_> {
             parameters,
             logits,
         }
-    }
-
-    /// The windows of these numbers and what follows each of their tokens: u32 (batch, context), twice.
-    fn gather_windows(&mut self, part: &Range<usize>, indices: Value) -> [Value; 2] {
-        let windows = self.data.windows.as_ref().expect("a text has windows");
-        let piece = windows.of(part);
-        let op = GatherWindows {
-            windows: piece.windows.clone(),
-            first: piece.first,
-            stride: piece.stride,
-            context: windows.context,
-            dtype: self.data.dtype,
-        };
-        let tokens = TensorType {
-            shape: Shape::from([windows.tokens]),
-            dtype: self.data.dtype,
-        };
-        let tokens = self.graph.persistent(buffers::SAMPLES, tokens);
-        let gathered = self.graph.apply(Arc::new(op), &[tokens, indices]);
-        let gathered = gathered.expect("the windows of a text are inside of it");
-        [gathered[0], gathered[1]]
-    }
-
-    /// What each sample counts, spread evenly over its tokens.
-    fn of_each_token(&mut self, weights: Value) -> Value {
-        let context = self.data.context().expect("a text has windows");
-        let batch = self.graph.shape(weights).elements();
-        let op = ReduceSum::Backward {
-            axes: 1..2,
-            scale: 1.0 / context as f32,
-            input: Shape::from([batch, context]),
-        };
-        let spread = self.graph.one(op, &[weights]);
-        self.flat(spread)
-    }
-
-    /// All elements in one row.
-    fn flat(&mut self, x: Value) -> Value {
-        let shape = Shape::from([self.graph.shape(x).elements()]);
-        self.graph.one(Reshape { shape }, &[x])
-    }
-
-    /// What a network gives, one row below the other: of a text (batch, context, outputs) a row for each token.
-    fn rows(&mut self, outputs: Value) -> Value {
-        let shape = self.graph.shape(outputs);
-        let shape = Shape::from([shape.rows(), shape.last()]);
-        match self.data.windows {
-            None => outputs,
-            Some(_) => self.graph.one(Reshape { shape }, &[outputs]),
-        }
-    }
-
-    /// The pictures of a batch, each changed in a way of its own.
-    fn change(&mut self, x: Value, drawn_by: [Value; 2], strength: Strength) -> Value {
-        let [h, w, _] = self.data.sample_shape;
-        let draw = Augment::Draw {
-            seed: self.config.seed,
-            size: [h, w],
-            strength,
-        };
-        let drawn = self.graph.one(draw, &drawn_by);
-        let apply = Augment::Apply {
-            normalization: self.data.normalization.clone(),
-            color: strength.brightness > 0.0 || strength.contrast > 0.0,
-        };
-        self.graph.one(apply, &[x, drawn])
     }
 
     /// The targets of these indices.
@@ -511,30 +450,6 @@ impl Builder<'_> {
     }
 }
 
-/// What the configuration says of changes, as the kernels take it.
-#[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
-fn strength(augment: &config::Augment) -> Strength {
-    let config::Augment {
-        shift,
-        flip,
-        rotate,
-        scale,
-        brightness,
-        contrast,
-        cutout,
-    } = *augment;
-    Strength {
-        shift,
-        flip_x: matches!(flip, Flip::Horizontal | Flip::Both),
-        flip_y: matches!(flip, Flip::Vertical | Flip::Both),
-        rotate: (rotate.to_radians() / 2.0).tan() as f32,
-        scale: scale as f32,
-        brightness: brightness as f32,
-        contrast: contrast as f32,
-        cutout,
-    }
-}
-
 /// One training step.
 pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass) -> Graph {
     let mut builder = Builder {
@@ -542,7 +457,7 @@ pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass
         config,
         data,
         mean_weight: None,
-        augment: config.data.augment.as_ref().map(strength),
+        augment: config.data.augment.as_ref().map(augment::strength),
         trains: true,
         graph: Graph::new(),
     };
@@ -583,15 +498,6 @@ pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass
     builder.graph
 }
 
-/// The configuration with a cross entropy whose targets are sure.
-fn without_smoothing(config: &Config) -> Config {
-    let mut config = config.clone();
-    if let Loss::CrossEntropy { label_smoothing } = &mut config.train.loss {
-        *label_smoothing = 0.0;
-    }
-    config
-}
-
 /// One batch of an evaluation of the parameters, or of their average where there is one: loss and figure, and the tensor
 /// (batch, classes) of probabilities, or of the numbers of a regression, for a plan that keeps it. Of a text nothing but loss and
 /// figure is asked, and the loss is that of the text itself, without label smoothing.
@@ -606,7 +512,7 @@ pub fn evaluation(
     let config = match &data.windows {
         None => config,
         Some(_) => {
-            plain = without_smoothing(config);
+            plain = text::without_smoothing(config);
             &plain
         }
     };
@@ -650,35 +556,11 @@ pub fn prediction(network: &Network, config: &Config, data: &Resident) -> (Graph
         config,
         data,
         mean_weight: None,
-        augment: None,
         trains: false,
+        augment: None,
         graph: Graph::new(),
     };
-    let counters = builder
-        .graph
-        .persistent("prediction counters", state::counters());
-    let op = BatchIndices {
-        part: 0..data.samples,
-        batch: data.samples,
-        rows: 0..data.samples,
-        shuffle: None,
-    };
-    let chosen = builder
-        .graph
-        .apply(Arc::new(op), &[counters])
-        .expect("counters fit");
-    let x = match data.windows {
-        None => builder.gather(data.samples, chosen[0]),
-        Some(_) => builder.gather_windows(&(0..data.samples), chosen[0])[0],
-    };
-    let parameters = builder.slab(buffers::PARAMETERS);
-    let inputs = Inputs {
-        x,
-        parameters,
-        training: None,
-    };
-    let logits = network.forward(&mut builder.graph, inputs);
-    let logits = builder.rows(logits);
+    let logits = builder.asked();
     let answers = builder.answers(logits);
     (builder.graph, answers)
 }
