@@ -27,6 +27,7 @@ fmt: ## formatting alone
 
 clippy: machine ## clippy alone
 	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --no-default-features -- -D warnings
 
 doc: machine ## the documentation, private items included
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items

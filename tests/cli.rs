@@ -10,6 +10,7 @@ use crate::common;
 
 mod bench;
 mod failures;
+mod get;
 mod mistakes;
 mod python;
 mod readme;

@@ -70,6 +70,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("wgpu::", &["gpu"]),
     ("image::", &["data", "report"]),
+    ("ureq::", &["data"]),
     ("clap::", &["cli"]),
     ("indicatif::", &["cli"]),
     ("println!", &["cli", "main"]),

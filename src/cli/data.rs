@@ -1,4 +1,6 @@
-//! `anygrad data`: what is wrong with a data set, and a copy without it.
+//! `anygrad data`: published data sets, what is wrong with a data set, and a copy without it.
+
+mod get;
 
 use std::path::{Path, PathBuf};
 
@@ -12,10 +14,11 @@ const MOST: usize = 10;
 /// So many places of a finding are told.
 const MOST_PLACES: usize = 6;
 
-/// Check and clean data before training on it
+/// Fetch published data; check and clean data before training on it
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
+  anygrad data get mnist
   anygrad data check pictures/
   anygrad data clean pictures/ --out clean/")]
 pub(super) struct Options {
@@ -25,6 +28,7 @@ pub(super) struct Options {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
+    Get(get::Get),
     Check(Check),
     Clean(Clean),
 }
@@ -70,6 +74,7 @@ struct Clean {
 
 pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
     match &options.verb {
+        Verb::Get(options) => get::run(options, out),
         Verb::Check(options) => check(options, out),
         Verb::Clean(options) => clean(options, out),
     }

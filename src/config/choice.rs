@@ -99,6 +99,7 @@ impl Choice for Initializer {
         ("kaiming_normal", Self::KaimingNormal),
         ("xavier_uniform", Self::XavierUniform),
         ("xavier_normal", Self::XavierNormal),
+        ("normal", Self::Normal),
         ("trunc_normal", Self::TruncNormal),
         ("orthogonal", Self::Orthogonal),
         ("pytorch", Self::Pytorch),

@@ -385,6 +385,7 @@ pub static OPTIMIZER: Family = Family {
 #[rustfmt::skip]
 pub static PARAM: &[Key] = &[
     key("match", Takes::Text, Required, "names of weights or layers; * stands for any characters, ? for one"),
+    key("init_scale", Takes::Float(&POSITIVE), Float(1.0), "their first values are multiplied by this"),
     key("lr_scale", Takes::Float(&POSITIVE), Float(1.0), "their learning rate is multiplied by this"),
     key("decay_scale", Takes::Float(&NOT_NEGATIVE), Float(1.0), "their weight decay is multiplied by this"),
     key("freeze", Takes::Bool, Bool(false), "they stay as they are"),

@@ -31,6 +31,12 @@ pub enum LayerKind {
     AvgPool2d(Pool2d),
     /// `dense`: every output from every input.
     Dense(Dense),
+    /// `embedding`: a row of numbers for each token.
+    Embedding(Embedding),
+    /// `position_embedding`: a learned row for each place of a sequence, added to it.
+    PositionEmbedding(PositionEmbedding),
+    /// `attention`: every step of a sequence from those that it attends to.
+    Attention(Attention),
     /// `flatten`: height, width and channels become one row of features.
     Flatten,
     /// `relu`, `sigmoid`, `tanh` as layers of their own.
@@ -88,6 +94,43 @@ pub struct Dense {
     pub init: Initializer,
 }
 
+/// The rows of tokens, `torch.nn.Embedding`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Embedding {
+    /// `num_embeddings`: how many tokens there are. Required.
+    pub num_embeddings: usize,
+    /// `embedding_dim`: numbers of a row. Required.
+    pub embedding_dim: usize,
+    /// `padding_idx`: a token whose row is zero and stays so. Default none.
+    pub padding_idx: Option<usize>,
+    /// `init`: the first rows; `auto` is normal with deviation 0.02, `pytorch` standard normal. Default: `init` at the top of the
+    /// file, and without it `auto`.
+    pub init: Initializer,
+}
+
+/// Learned rows of places.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PositionEmbedding {
+    /// `init`: the first rows, as of [`Embedding`].
+    pub init: Initializer,
+}
+
+/// Self-attention of several heads, `torch.nn.MultiheadAttention`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attention {
+    /// `heads`: how many; they divide the channels. Required.
+    pub heads: usize,
+    /// `causal`: a step attends to itself and those before it only. Default false.
+    pub causal: bool,
+    /// `rotary`: queries and keys are turned by an angle that grows with their place (Su et al. 2021). Default false.
+    pub rotary: bool,
+    /// `bias`: add learned numbers to queries, keys, values and the result. Default true.
+    pub bias: bool,
+    /// `init`: the first weights; `pytorch` begins as `MultiheadAttention`. Default: `init` at the top of the file, and without it
+    /// `auto`.
+    pub init: Initializer,
+}
+
 /// What the weights of a layer are before the first step. Biases are 0 but for [`Initializer::Pytorch`]. `fan_in` and `fan_out`
 /// are the numbers that an output is made of and that an input goes into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +145,8 @@ pub enum Initializer {
     XavierUniform,
     /// `xavier_normal`: normal with deviation √(2 / (fan_in + fan_out)), as PyTorch's `xavier_normal_`.
     XavierNormal,
+    /// `normal`: normal with deviation 0.02.
+    Normal,
     /// `trunc_normal`: normal with deviation 0.02, drawn again beyond two deviations.
     TruncNormal,
     /// `orthogonal`: rows or columns of length 1 at right angles; PyTorch's `orthogonal_`.

@@ -7,7 +7,10 @@ use super::reader::Section;
 use super::report::{Report, show};
 use super::sections::missing_table;
 use super::tree::{Node, Place, Table, Value};
-use super::{Activation, Conv2d, Dense, Initializer, Layer, LayerKind, Loss, MAX_LAYERS, Pool2d};
+use super::{
+    Activation, Attention, Conv2d, Dense, Embedding, Initializer, Layer, LayerKind, Loss,
+    MAX_LAYERS, Pool2d, PositionEmbedding,
+};
 
 /// The longest name of a layer, in bytes.
 const LONGEST_NAME: usize = 64;
@@ -163,6 +166,17 @@ fn layer(
             activation: s.choice("activation").flatten(),
             init: s.choice("init").unwrap_or(init),
         }),
+        "embedding" => LayerKind::Embedding(embedding(&mut s, init)),
+        "position_embedding" => LayerKind::PositionEmbedding(PositionEmbedding {
+            init: s.choice("init").unwrap_or(init),
+        }),
+        "attention" => LayerKind::Attention(Attention {
+            heads: s.count("heads"),
+            causal: s.bool("causal"),
+            rotary: s.bool("rotary"),
+            bias: s.bool("bias"),
+            init: s.choice("init").unwrap_or(init),
+        }),
         "flatten" => LayerKind::Flatten,
         "relu" => LayerKind::Activation(Activation::Relu),
         "sigmoid" => LayerKind::Activation(Activation::Sigmoid),
@@ -200,6 +214,24 @@ fn conv2d(s: &mut Section<'_, '_>, init: Initializer) -> Conv2d {
         s.mistake_at("groups", &message, "does not divide them", help);
     }
     conv
+}
+
+fn embedding(s: &mut Section<'_, '_>, init: Initializer) -> Embedding {
+    let padding = s.small_if_given("padding_idx");
+    let embedding = Embedding {
+        num_embeddings: s.count("num_embeddings"),
+        embedding_dim: s.count("embedding_dim"),
+        padding_idx: padding.map(|id| id as usize),
+        init: s.choice("init").unwrap_or(init),
+    };
+    let tokens = embedding.num_embeddings;
+    let beyond = embedding.padding_idx.is_some_and(|id| id >= tokens);
+    if beyond && s.sound("num_embeddings") && s.sound("padding_idx") {
+        let message = format!("`padding_idx` must be one of {tokens} tokens, which count from 0");
+        let help = "name the token that fills up short texts, or remove it";
+        s.mistake_at("padding_idx", &message, "no such token", help);
+    }
+    embedding
 }
 
 fn pool2d(s: &mut Section<'_, '_>) -> Pool2d {

@@ -203,7 +203,10 @@ pub enum Loss {
 
 pub use average::Average;
 pub use control::{Checkpoints, EarlyStopping, Every, Monitored, OnNan, Rollback};
-pub use layer::{Activation, Conv2d, Dense, Initializer, Layer, LayerKind, Pool2d};
+pub use layer::{
+    Activation, Attention, Conv2d, Dense, Embedding, Initializer, Layer, LayerKind, Pool2d,
+    PositionEmbedding,
+};
 pub use optimizer::{Adam, Clip, Lion, Optimizer, RmsProp, Sgd};
 pub use param::{MAX_PARAMS, Param};
 pub use schedule::{Anneal, Curve, MAX_MILESTONES, Plateau, Schedule, Unit};

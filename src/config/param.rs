@@ -21,6 +21,8 @@ pub struct Param {
     pub pattern: String,
     /// The bytes of the source text that stand for it, for messages.
     pub span: Range<usize>,
+    /// `init_scale`: their first values are multiplied by this, above 0. Default 1.
+    pub init_scale: f64,
     /// `lr_scale`: their learning rate is multiplied by this, above 0. Default 1.
     pub lr_scale: f64,
     /// `decay_scale`: their weight decay is multiplied by this, at least 0. Default 1.
@@ -32,6 +34,7 @@ pub struct Param {
 impl PartialEq for Param {
     fn eq(&self, other: &Self) -> bool {
         self.pattern == other.pattern
+            && self.init_scale == other.init_scale
             && self.lr_scale == other.lr_scale
             && self.decay_scale == other.decay_scale
             && self.freeze == other.freeze
@@ -121,6 +124,7 @@ pub(super) fn params(report: &mut Report<'_>, root: &Table) -> Vec<Param> {
         params.push(Param {
             pattern: pattern.unwrap_or_default(),
             span: place.unwrap_or_else(|| node.place.clone()).span,
+            init_scale: s.float("init_scale"),
             lr_scale: s.float("lr_scale"),
             decay_scale: s.float("decay_scale"),
             freeze,
@@ -133,6 +137,7 @@ pub(super) fn params(report: &mut Report<'_>, root: &Table) -> Vec<Param> {
 pub(super) fn write(toml: &mut Toml, param: &Param) {
     toml.header("[[param]]");
     toml.text("match", &param.pattern);
+    toml.float("init_scale", param.init_scale);
     toml.put("freeze", param.freeze);
     if !param.freeze {
         toml.float("lr_scale", param.lr_scale);

@@ -288,6 +288,20 @@ fn layer(toml: &mut Toml, layer: &Layer) {
             toml.word("activation", *activation);
             toml.word("init", *init);
         }
+        LayerKind::Embedding(embedding) => {
+            toml.put("num_embeddings", embedding.num_embeddings);
+            toml.put("embedding_dim", embedding.embedding_dim);
+            toml.if_given("padding_idx", embedding.padding_idx);
+            toml.word("init", embedding.init);
+        }
+        LayerKind::PositionEmbedding(positions) => toml.word("init", positions.init),
+        LayerKind::Attention(attention) => {
+            toml.put("heads", attention.heads);
+            toml.put("causal", attention.causal);
+            toml.put("rotary", attention.rotary);
+            toml.put("bias", attention.bias);
+            toml.word("init", attention.init);
+        }
         LayerKind::Flatten
         | LayerKind::Activation(_)
         | LayerKind::Softmax
@@ -321,6 +335,9 @@ impl LayerKind {
             Self::MaxPool2d(_) => "max_pool2d",
             Self::AvgPool2d(_) => "avg_pool2d",
             Self::Dense(_) => "dense",
+            Self::Embedding(_) => "embedding",
+            Self::PositionEmbedding(_) => "position_embedding",
+            Self::Attention(_) => "attention",
             Self::Flatten => "flatten",
             Self::Activation(activation) => activation.word(),
             Self::Softmax => "softmax",

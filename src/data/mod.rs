@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod digits;
 mod files;
+pub mod get;
 pub mod idx;
 pub mod image_file;
 pub mod image_folder;

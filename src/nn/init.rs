@@ -20,8 +20,8 @@ pub enum Init {
     Orthogonal,
 }
 
-/// The deviation of `trunc_normal`, as in the published recipes of BERT and GPT-2.
-const TRUNCATED_DEVIATION: f64 = 0.02;
+/// The deviation of `normal` and `trunc_normal`, as in the published recipes of GPT-2 and BERT.
+const DEVIATION: f64 = 0.02;
 
 impl Init {
     /// The rule for weights that make an output of `fan_in` numbers and put an input into `fan_out` ones: He et al. 2015
@@ -33,7 +33,8 @@ impl Init {
             Initializer::KaimingNormal => Self::Normal((2.0 / fan_in).sqrt()),
             Initializer::Auto | Initializer::XavierUniform => Self::Uniform((6.0 / both).sqrt()),
             Initializer::XavierNormal => Self::Normal((2.0 / both).sqrt()),
-            Initializer::TruncNormal => Self::TruncatedNormal(TRUNCATED_DEVIATION),
+            Initializer::Normal => Self::Normal(DEVIATION),
+            Initializer::TruncNormal => Self::TruncatedNormal(DEVIATION),
             Initializer::Orthogonal => Self::Orthogonal,
             Initializer::Pytorch => Self::Uniform((1.0 / fan_in).sqrt()),
         }
@@ -66,6 +67,9 @@ pub(super) fn slab(network: &Network, seed: u64) -> Vec<f32> {
             Init::Normal(deviation) => fill(&mut |s| deviation * s.normal()),
             Init::TruncatedNormal(deviation) => fill(&mut |s| deviation * truncated(s)),
             Init::Orthogonal => place.copy_from_slice(&orthogonal_parameter(parameter, sequence)),
+        }
+        for value in place {
+            *value *= parameter.init_scale;
         }
     }
     slab

@@ -83,6 +83,8 @@ pub struct Parameter {
     pub offset: usize,
     /// What it is before the first step.
     pub init: Init,
+    /// The factor of its first values.
+    pub init_scale: f32,
     /// The factor of its learning rate; 0 where it is not trained.
     pub lr_scale: f32,
     /// The factor of its weight decay.
@@ -230,6 +232,7 @@ impl Network {
             border,
             offset,
             init,
+            init_scale: 1.0,
             lr_scale: 1.0,
             decay_scale: 1.0,
         });

@@ -39,7 +39,7 @@ pub(super) fn apply(config: &Config, network: &mut Network) -> Result<()> {
 fn speaks_of(param: &Param, parameter: &Parameter) -> bool {
     let layer = parameter
         .name
-        .rsplit_once('.')
+        .split_once('.')
         .map_or("", |(layer, _)| layer);
     param.matches(&parameter.name, layer)
 }
@@ -51,6 +51,7 @@ fn set(param: &Param, parameter: &mut Parameter) {
     } else {
         param.lr_scale as f32
     };
+    parameter.init_scale = param.init_scale as f32;
     parameter.decay_scale = param.decay_scale as f32;
 }
 

@@ -9,6 +9,7 @@ pub mod adam;
 pub mod add;
 pub mod add_bias;
 pub mod advance;
+pub mod attention;
 pub mod augment;
 pub mod average;
 pub mod avg_pool2d;
@@ -23,6 +24,7 @@ pub mod cross_entropy;
 #[cfg(test)]
 mod descent;
 mod elementwise;
+pub mod embedding;
 pub mod gather_batch;
 pub mod gather_windows;
 pub mod huber;
@@ -39,6 +41,7 @@ mod regression;
 pub mod relu;
 pub mod reshape;
 pub mod rmsprop;
+pub mod rotary;
 mod rowwise;
 pub mod scale;
 pub mod schedule;
@@ -93,6 +96,7 @@ registry![
     add,
     add_bias,
     advance,
+    attention,
     augment,
     average,
     avg_pool2d,
@@ -104,6 +108,7 @@ registry![
     conv2d,
     count_correct,
     cross_entropy,
+    embedding,
     gather_batch,
     gather_windows,
     huber,
@@ -117,6 +122,7 @@ registry![
     reduce_sum,
     relu,
     rmsprop,
+    rotary,
     scale,
     schedule,
     sgd,

@@ -37,7 +37,7 @@ kind = \"dense\"
         "12: `nan`: `learning_rate` must be a number above 0, not nan; not a finite number; ",
         "15: `[3, 3, 3]`: `kernel` must be a whole number from 1 to 1024, or two of them as [height, width], not [3, 3, 3]; a list of 3; give [height, width], or one number for both",
         "16: `filters`: unknown key `filters` in layer 1; did you mean `out_channels`?; ",
-        "18: `\"dence\"`: `kind` must be one of conv2d, max_pool2d, avg_pool2d, dense, flatten, relu, sigmoid, tanh, softmax, log_softmax, not \"dence\"; did you mean \"dense\"?; ",
+        "18: `\"dence\"`: `kind` must be one of conv2d, max_pool2d, avg_pool2d, dense, embedding, position_embedding, attention, flatten, relu, sigmoid, tanh, softmax, log_softmax, not \"dence\"; did you mean \"dense\"?; ",
         "19: `[[layer]]`: `out_features` is missing in layer 3; needs `out_features`; add `out_features = …`, a whole number from 1 to 1048576",
     ];
     let found = mistakes(text);

@@ -4,7 +4,7 @@ use super::{Append, Check, Refusal, Rule, Words};
 use crate::config::Dense;
 use crate::graph::{Shape, ShapeError, Value};
 use crate::nn::{Border, Init, Signal};
-use crate::ops::{matmul::Matmul, reshape::Reshape};
+use crate::ops::matmul::Matmul;
 
 /// `dense`: every output from every feature of a row; of a sequence, from every feature of a step.
 pub(super) struct Linear<'a>(pub(super) &'a Dense);
@@ -43,23 +43,13 @@ impl Rule for Linear<'_> {
         let dims = to.graph.shape(to.input()).dims().to_vec();
         let x = match *dims {
             // The steps of a sequence are rows like others.
-            [rows, steps, features] => to.graph.one(
-                Reshape {
-                    shape: Shape::from([rows * steps, features]),
-                },
-                &[to.input()],
-            ),
+            [rows, steps, features] => to.reshaped(to.input(), [rows * steps, features]),
             _ => to.input(),
         };
         let y = to.apply(op, &[x, to.parameters[0]])?;
         let y = to.finish(y, to.parameters.get(1).copied(), dense.activation);
         Ok(match *dims {
-            [rows, steps, _] => to.graph.one(
-                Reshape {
-                    shape: Shape::from([rows, steps, dense.out_features]),
-                },
-                &[y],
-            ),
+            [rows, steps, _] => to.reshaped(y, [rows, steps, dense.out_features]),
             _ => y,
         })
     }

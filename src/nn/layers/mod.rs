@@ -7,6 +7,7 @@ mod conv;
 mod dense;
 mod pool;
 mod shape;
+mod token;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use super::signal::Flattened;
 use super::{Border, Init, Network, Signal, Training};
 use crate::config::{Activation, Initializer, LayerKind};
 use crate::graph::{Graph, Op, Shape, ShapeError, Value};
+use crate::ops::reshape::Reshape;
 
 /// What a kind of layer is.
 pub(super) trait Rule {
@@ -40,6 +42,9 @@ pub(super) fn rule(kind: &LayerKind) -> Box<dyn Rule + '_> {
         LayerKind::MaxPool2d(pool) => Box::new(pool::Pool::Max(pool)),
         LayerKind::AvgPool2d(pool) => Box::new(pool::Pool::Avg(pool)),
         LayerKind::Dense(dense) => Box::new(dense::Linear(dense)),
+        LayerKind::Embedding(embedding) => Box::new(token::Embedding(embedding)),
+        LayerKind::PositionEmbedding(positions) => Box::new(token::Positions(positions)),
+        LayerKind::Attention(attention) => Box::new(token::Attention(attention)),
         LayerKind::Flatten => Box::new(shape::Flatten),
         LayerKind::Activation(activation) => Box::new(*activation),
         LayerKind::Softmax => Box::new(activation::Exponentials::Softmax),
@@ -179,6 +184,12 @@ impl Append<'_> {
     fn apply(&mut self, op: impl Op + 'static, inputs: &[Value]) -> Result<Value, ShapeError> {
         let outputs = self.graph.apply(Arc::new(op), inputs)?;
         Ok(outputs[0])
+    }
+
+    /// The same numbers under another shape.
+    fn reshaped(&mut self, x: Value, shape: impl Into<Shape>) -> Value {
+        let shape = shape.into();
+        self.graph.one(Reshape { shape }, &[x])
     }
 
     /// Bias and activation, where the layer has them.
