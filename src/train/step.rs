@@ -326,7 +326,7 @@ impl Builder<'_> {
 
     /// A score for each class: the logits; of a network with one output for two classes, 0 and its logit.
     fn scores(&mut self, logits: Value) -> Value {
-        if self.data.regression || self.network.outputs() == self.data.classes {
+        if self.data.regression || self.graph.shape(logits).last() == self.data.classes {
             return logits;
         }
         let rows = self.class_rows();
