@@ -17,6 +17,7 @@ mod readme;
 mod resume;
 mod runs;
 mod sources;
+mod texts;
 
 const VERBS: [&str; 15] = [
     "train",

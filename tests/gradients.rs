@@ -33,6 +33,8 @@ const EXEMPTIONS: &[&str] = &[
     "huber.forward input 1: no gradient, though the outputs depend on it",
     "huber.forward input 2: no gradient, though the outputs depend on it",
     "lion.forward: an update is not differentiated",
+    "loss_scale.forward: it belongs to an update, which is not differentiated",
+    "loss_scale.unscale: it belongs to an update, which is not differentiated",
     "mae.forward input 1: no gradient, though the outputs depend on it",
     "mae.forward input 2: no gradient, though the outputs depend on it",
     "mse.forward input 1: no gradient, though the outputs depend on it",

@@ -14,6 +14,8 @@ mod fusion;
 mod golden;
 // Every op's gradient against finite differences, every comparison against sabotage.
 mod gradients;
+// Tensors stored in 16 bits.
+mod half;
 // Every kernel on the adapter, against its reference.
 mod kernels;
 // Who may use whom, and what stays out of where.

@@ -19,8 +19,8 @@ use crate::training::{random_dataset, request, small};
 
 /// What a training told, without what depends on the clock.
 #[derive(Debug, Default, PartialEq)]
-struct Told {
-    losses: Vec<(u64, u32)>,
+pub(crate) struct Told {
+    pub(crate) losses: Vec<(u64, u32)>,
     epochs: Vec<Epoch>,
 }
 
@@ -46,14 +46,19 @@ fn timeless(epoch: &Epoch) -> Epoch {
 }
 
 /// What a training came to, and the states it gave to be kept.
-struct Ran {
-    outcome: Result<Outcome, Error>,
-    told: Told,
-    kept: Vec<Arc<Checkpoint>>,
+pub(crate) struct Ran {
+    pub(crate) outcome: Result<Outcome, Error>,
+    pub(crate) told: Told,
+    pub(crate) kept: Vec<Arc<Checkpoint>>,
 }
 
 /// Trains from a state, until the adapter has reported so many steps.
-fn run(config: &Config, dataset: &Dataset, from: Option<Resume>, stop_at: Option<u64>) -> Ran {
+pub(crate) fn run(
+    config: &Config,
+    dataset: &Dataset,
+    from: Option<Resume>,
+    stop_at: Option<u64>,
+) -> Ran {
     let mut request = request(config.clone(), Trust::Trusted);
     request.control.resume = from.map(Arc::new);
     let stop = request.control.stop.clone();
@@ -79,7 +84,7 @@ fn run(config: &Config, dataset: &Dataset, from: Option<Resume>, stop_at: Option
     }
 }
 
-fn from(checkpoint: &Checkpoint) -> Resume {
+pub(crate) fn from(checkpoint: &Checkpoint) -> Resume {
     Resume {
         from: checkpoint.clone(),
         others: Vec::new(),
@@ -379,7 +384,8 @@ fn averages_parts_and_schedules_go_on_with_the_rest() {
         let optimizer = format!(
             "kind = \"rmsprop\"\nlearning_rate = 0.02\nmomentum = 0.9\ncentered = true\nclip_norm = 1.0\n{tables}"
         );
-        let mut config = small(&optimizer, "accumulate = 2\nmicro_batch = 2", "");
+        let train = "accumulate = 2\nmicro_batch = 2\nprecision = \"f16\"";
+        let mut config = small(&optimizer, train, "");
         config.train.length = config::Length::Epochs(6);
         config.checkpoints.every = Every::Steps(4);
         let whole = run(&config, &dataset, None, None);
@@ -392,6 +398,7 @@ fn averages_parts_and_schedules_go_on_with_the_rest() {
                 "second moments",
                 "third moments",
                 "schedule",
+                "loss scale",
             ] {
                 assert!(names.contains(&name), "{name} is not among {names:?}");
             }

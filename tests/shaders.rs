@@ -47,6 +47,7 @@ const fn subgroups(lanes: u32, wide_loads: bool) -> Target {
         subgroup: Some(lanes),
         wide_loads,
         workgroup_tiles: !wide_loads,
+        f16: false,
     }
 }
 

@@ -235,6 +235,41 @@ fn every_variant_is_valid_within_default_limits_translatable_and_bound_as_its_op
 }
 
 #[test]
+fn every_variant_between_16_bits_is_valid_and_translatable() {
+    let mut seen = BTreeSet::new();
+    let mut breaches = BTreeSet::new();
+    for node in &nodes() {
+        for dispatch in dispatches(node) {
+            let wide = dispatch.constants.contains(&("WIDE", true.into()));
+            let (shader, entry) = (dispatch.shader, dispatch.entry);
+            let key = format!(
+                "{shader} {entry} {:?} {:?}",
+                dispatch.constants, dispatch.fusion
+            );
+            if wide || !seen.insert(key) {
+                continue;
+            }
+            let count = dispatch.operands.len();
+            let text = ops::text(shader, &dispatch.constants, dispatch.fusion.stages(), count);
+            let bindings: Vec<usize> = (0..count).collect();
+            let text = wgsl::halved(&text, &bindings);
+            let mut capabilities = Capabilities::SHADER_FLOAT16;
+            capabilities.set(Capabilities::SUBGROUP, entry.contains("subgroup"));
+            let check = || {
+                let variant = Variant::of_text(&text, entry, capabilities)?;
+                variant.limits(variant.entry(entry)?)?;
+                variant.translate(entry)
+            };
+            if let Err(error) = check() {
+                breaches.insert(format!("{}, {shader}.{entry}: {error}", node.what));
+            }
+        }
+    }
+    assert_none(&breaches.into_iter().collect::<Vec<_>>());
+    assert!(seen.len() >= ops::OPS.len(), "there are variants");
+}
+
+#[test]
 fn every_probe_is_valid_within_default_limits_and_translatable() {
     let mut breaches = Vec::new();
     for (name, text) in ops::PROBES {

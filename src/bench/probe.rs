@@ -141,6 +141,7 @@ fn plan(
         entry,
         constants,
         bindings: bindings.collect(),
+        half: Vec::new(),
         invocations,
         loop_trips,
         flops: 0,

@@ -1,8 +1,8 @@
 //! Values that are written as one of a few words.
 
 use super::{
-    Activation, Categories, DataSource, Flip, Initializer, Missing, Normalize, Split, Streaming,
-    Task,
+    Activation, Categories, DataSource, Flip, Initializer, Missing, Normalize, Precision, Split,
+    Streaming, Task,
 };
 
 /// A value written as one of a few words.
@@ -31,6 +31,10 @@ impl Choice for DataSource {
         ("npy", Self::Npy),
         ("text", Self::Text),
     ];
+}
+
+impl Choice for Precision {
+    const ALL: &'static [(&'static str, Self)] = &[("f32", Self::F32), ("f16", Self::F16)];
 }
 
 impl Choice for Task {

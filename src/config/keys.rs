@@ -8,8 +8,8 @@ use super::control::OnNanWord;
 pub use super::layer_keys::LAYER;
 use super::schedule::{Anneal, MAX_MILESTONES, Unit};
 use super::{
-    Categories, DataSource, Flip, Initializer, MAX_PARTS, Missing, Monitored, Normalize, Split,
-    Streaming, Task,
+    Categories, DataSource, Flip, Initializer, MAX_PARTS, Missing, Monitored, Normalize, Precision,
+    Split, Streaming, Task,
 };
 
 /// A key of a table.
@@ -301,6 +301,7 @@ pub static TRAIN: &[Key] = &[
     key("shuffle", Takes::Bool, Bool(true), "a new order of the samples every epoch"),
     key("loss", Takes::Choice(words::<LossWord>), Word("cross_entropy"), "what is made small; cross_entropy applies softmax itself, binary_cross_entropy sigmoid"),
     key("label_smoothing", Takes::Float(&BELOW_ONE), Float(0.0), "share of each target spread over all classes, for cross_entropy"),
+    key("precision", Takes::Choice(words::<Precision>), Word("f32"), "how activations and their gradients are stored; f16 takes half the memory, where the adapter has it"),
     key("huber_delta", Takes::Float(&POSITIVE), Float(1.0), "difference beyond which huber is a straight line"),
 ];
 

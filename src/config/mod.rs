@@ -123,6 +123,17 @@ pub struct Train {
     pub shuffle: bool,
     /// `loss`, and `label_smoothing` with it: what is made small.
     pub loss: Loss,
+    /// `precision`: how activations and their gradients are held. Default f32.
+    pub precision: Precision,
+}
+
+/// How activations and their gradients are held between kernels, which compute in f32 either way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// `f32`: as they are computed.
+    F32,
+    /// `f16`: in 16 bits, with a loss that is scaled as far as they allow. Weights, moments and sums keep their 32.
+    F16,
 }
 
 impl Loss {

@@ -8,7 +8,7 @@ use super::schedule;
 use super::suggest;
 use super::tree::{Node, Place, Table, Value};
 use super::value::size;
-use super::{Config, Initializer, Length, Loss, MAX_PARTS, MicroBatch, Source, Train};
+use super::{Config, Initializer, Length, Loss, MAX_PARTS, MicroBatch, Precision, Source, Train};
 use super::{average, data, layers, optimizer, param};
 
 /// The configuration. When the report holds mistakes it is only fit to be thrown away.
@@ -182,6 +182,7 @@ fn train(report: &mut Report<'_>, root: &Table, end: &Place) -> Train {
         length,
         loss: loss(&mut s),
         shuffle: s.bool("shuffle"),
+        precision: s.choice("precision").unwrap_or(Precision::F32),
     }
 }
 

@@ -180,6 +180,7 @@ fn train(toml: &mut Toml, train: &Train) {
         Length::Steps(steps) => toml.put("steps", steps),
     }
     toml.put("shuffle", train.shuffle);
+    toml.word("precision", train.precision);
     match train.loss {
         Loss::CrossEntropy { label_smoothing } => {
             toml.word("loss", LossWord::CrossEntropy);

@@ -102,6 +102,7 @@ impl Gpu {
             subgroup: subgroups.then_some(smallest),
             wide_loads: self.info.is_software() && has(wgpu::Features::SHADER_INT64),
             workgroup_tiles: !self.info.is_software(),
+            f16: self.has_f16(),
         }
     }
 

@@ -78,6 +78,10 @@ fn source(kernel: &Kernel, trust: Trust) -> Source {
         kernel.fusion.stages(),
         kernel.bindings.len(),
     );
+    let text = match kernel.half.as_slice() {
+        [] => text,
+        bindings => wgsl::halved(&text, bindings),
+    };
     let text = match trust {
         Trust::Trusted | Trust::Checked => text,
         Trust::Watched => wgsl::watched(&text, kernel.loop_trips),
@@ -97,9 +101,8 @@ fn compile_all(
         let workers: Vec<_> = kernels
             .chunks(of_core)
             .map(|part| {
-                let compile = |(source, kernel): &(&Source, &Kernel)| {
-                    compile(device, trust, &kernel.label, source)
-                };
+                let compile =
+                    |(source, kernel): &(&Source, &Kernel)| compile(device, trust, kernel, source);
                 scope.spawn(move || part.iter().map(compile).collect::<Vec<_>>())
             })
             .collect();
@@ -115,10 +118,15 @@ fn compile_all(
 fn compile(
     device: &wgpu::Device,
     trust: Trust,
-    label: &str,
+    kernel: &Kernel,
     (text, entry): &Source,
 ) -> Result<Pipeline, String> {
     let module = wgsl::parse(text)?.only(entry)?;
+    for &binding in &kernel.half {
+        if !module.stores_half(binding) {
+            return Err(format!("binding {binding} cannot be stored in 16 bits"));
+        }
+    }
     let workgroup_size = module.entry_points[0].workgroup_size;
     let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
     let descriptor = wgpu::ShaderModuleDescriptor {
@@ -130,7 +138,7 @@ fn compile(
         Trust::Checked | Trust::Watched => device.create_shader_module(descriptor),
     };
     let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-        label: Some(label),
+        label: Some(&kernel.label),
         layout: None,
         module: &module,
         entry_point: Some(entry),

@@ -68,6 +68,8 @@ pub struct ValueInfo {
     pub producer: Option<usize>,
     /// What to call it in plans and messages.
     pub label: String,
+    /// Whether it may be stored in 16 bits; see [`Graph::is_half`].
+    half: bool,
 }
 
 /// One op applied to tensors.
@@ -104,6 +106,17 @@ pub struct Graph {
     nodes: Vec<Node>,
     values: Vec<ValueInfo>,
     scope: String,
+    precision: Precision,
+}
+
+/// How working memory holds floats. Kernels compute in f32 either way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// As they are.
+    #[default]
+    F32,
+    /// Activations and their gradients in 16 bits, where the adapter can.
+    F16,
 }
 
 impl Graph {
@@ -342,6 +355,37 @@ impl Graph {
         }
     }
 
+    /// How the graph's working memory holds floats.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// Sets how the graph's working memory holds floats.
+    pub fn set_precision(&mut self, precision: Precision) {
+        self.precision = precision;
+    }
+
+    /// Lets a plan store a tensor in 16 bits.
+    pub fn store_half(&mut self, value: Value) {
+        let root = self.root(value);
+        self.values[root.index()].half = true;
+    }
+
+    /// Whether a tensor is stored in 16 bits: one of floats that may be, in storage that the plan gives it.
+    pub fn is_half(&self, value: Value) -> bool {
+        let info = self.info(self.root(value));
+        info.half && info.tensor.dtype == DType::F32 && info.storage == Storage::Planned
+    }
+
+    /// The size of a tensor as it is stored, with the rest of its last `vec4`.
+    pub fn bytes(&self, value: Value) -> usize {
+        let tensor = self.tensor(value);
+        match self.is_half(value) {
+            true => tensor.elements().next_multiple_of(4) * 2,
+            false => tensor.bytes(),
+        }
+    }
+
     /// Calls a tensor by another name in plans and messages.
     pub fn set_label(&mut self, value: Value, label: impl Into<String>) {
         self.values[value.index()].label = label.into();
@@ -360,6 +404,7 @@ impl Graph {
             storage,
             producer,
             label,
+            half: false,
         });
         value
     }

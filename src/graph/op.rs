@@ -72,6 +72,8 @@ pub struct Target {
     pub wide_loads: bool,
     /// Whether tiles in workgroup memory are the better guess for large products: on GPUs. Software adapters copy for nothing.
     pub workgroup_tiles: bool,
+    /// Whether tensors can be stored as 16-bit floats.
+    pub f16: bool,
 }
 
 impl Target {
@@ -80,6 +82,7 @@ impl Target {
         subgroup: None,
         wide_loads: false,
         workgroup_tiles: false,
+        f16: false,
     };
 }
 

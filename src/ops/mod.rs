@@ -30,6 +30,7 @@ pub mod gather_windows;
 pub mod huber;
 pub mod lion;
 pub mod log_softmax;
+pub mod loss_scale;
 pub mod mae;
 pub mod matmul;
 pub mod max_pool2d;
@@ -114,6 +115,7 @@ registry![
     huber,
     lion,
     log_softmax,
+    loss_scale,
     mae,
     matmul,
     max_pool2d,

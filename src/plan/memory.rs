@@ -38,7 +38,7 @@ pub(super) fn assign(graph: &Graph, needed: &[bool], keep: &[Value]) -> (Memory,
     let mut homes: BTreeMap<Value, Region> = BTreeMap::new();
     for value in graph.values() {
         if let Storage::Persistent(name) = &graph.info(value).storage {
-            let bytes = graph.tensor(value).bytes();
+            let bytes = graph.bytes(value);
             let region = Region {
                 buffer: memory.buffers.len(),
                 offset: 0,
@@ -84,7 +84,7 @@ pub(super) fn assign(graph: &Graph, needed: &[bool], keep: &[Value]) -> (Memory,
             memory.regions[value.index()] = Some(Region {
                 buffer: home.buffer,
                 offset: home.offset + offset * 4,
-                bytes: graph.tensor(value).bytes(),
+                bytes: graph.bytes(value),
             });
         }
     }
@@ -149,7 +149,7 @@ impl Lives {
         if info.storage == Storage::Planned {
             // An input is fed before the first node and must survive until it is read.
             let first = if info.producer.is_none() { 0 } else { at };
-            self.live(Owner::Value(home), info.tensor.bytes(), first, at);
+            self.live(Owner::Value(home), graph.bytes(home), first, at);
         }
     }
 

@@ -5,13 +5,16 @@
 
 mod commute;
 mod fuse;
+mod half;
 mod memory;
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::graph::op::MAX_LOOP_TRIPS;
-use crate::graph::{Constant, Fusion, Graph, Lowering, Node, Operand, Storage, Target, Value};
+use crate::graph::{
+    Constant, Fusion, Graph, Lowering, Node, Operand, Precision, Storage, Target, Value,
+};
 
 /// A step, ready to be replayed.
 #[derive(Clone, Debug)]
@@ -42,7 +45,7 @@ pub struct Region {
     pub buffer: usize,
     /// The first byte.
     pub offset: usize,
-    /// The size in bytes, a multiple of 16.
+    /// The size in bytes, a multiple of 16, or of 8 where floats take 16 bits.
     pub bytes: usize,
 }
 
@@ -68,6 +71,8 @@ pub struct Kernel {
     pub constants: Vec<(&'static str, Constant)>,
     /// The bindings in order.
     pub bindings: Vec<(Region, Access)>,
+    /// The numbers of those whose floats are stored in 16 bits.
+    pub half: Vec<usize>,
     /// Invocations wanted.
     pub invocations: usize,
     /// An upper bound of the loop iterations of one invocation.
@@ -144,11 +149,16 @@ impl Plan {
         target: &Target,
         choose: &mut Choose<'_, E>,
     ) -> Result<Self, E> {
-        fuse::fuse(&mut graph, keep, target);
+        let mut target = *target;
+        if graph.precision() == Precision::F16 && target.f16 {
+            half::mark(&mut graph, keep);
+            target.wide_loads = false;
+        }
+        fuse::fuse(&mut graph, keep, &target);
         let needed = needed(&graph, keep);
         for (index, needed) in needed.into_iter().enumerate() {
             let node = &graph.nodes()[index];
-            let mut ways = graph.ways(node, target);
+            let mut ways = graph.ways(node, &target);
             let place = if needed && ways.len() > 1 {
                 choose(&graph, node, &ways)?
             } else {
@@ -187,7 +197,7 @@ impl Plan {
                     );
                 }
                 changed.extend(updated(node));
-                plan.push(node, &memory.scratch[index]);
+                plan.push(graph, node, &memory.scratch[index]);
             }
         }
         plan
@@ -207,7 +217,7 @@ impl Plan {
         }
     }
 
-    fn push(&mut self, node: &Node, scratch: &[Region]) {
+    fn push(&mut self, graph: &Graph, node: &Node, scratch: &[Region]) {
         let Lowering::Kernels { dispatches, .. } = &node.lowering else {
             return;
         };
@@ -224,6 +234,14 @@ impl Plan {
                     Operand::Scratch(i) => (scratch[i], Access::ReadWrite),
                 })
                 .collect();
+            let halves = dispatch.operands.iter().map(|operand| match *operand {
+                Operand::Input(i) | Operand::Update { input: i, .. } => {
+                    graph.is_half(node.inputs[i])
+                }
+                Operand::Output(i) => graph.is_half(node.outputs[i]),
+                Operand::Scratch(_) => false,
+            });
+            let half = (0..).zip(halves).filter_map(|(i, half)| half.then_some(i));
             let separator = if node.scope.is_empty() { "" } else { "/" };
             let kernel = Kernel {
                 label: format!("{}{separator}{}", node.scope, node.name()),
@@ -231,6 +249,7 @@ impl Plan {
                 entry: dispatch.entry,
                 constants: dispatch.constants.clone(),
                 bindings,
+                half: half.collect(),
                 invocations: dispatch.invocations,
                 loop_trips: dispatch.loop_trips,
                 flops: dispatch.flops,

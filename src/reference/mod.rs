@@ -26,6 +26,7 @@ pub mod gather_windows;
 pub mod huber;
 pub mod lion;
 pub mod log_softmax;
+pub mod loss_scale;
 pub mod mae;
 pub mod matmul;
 pub mod max_pool2d;

@@ -8,7 +8,7 @@ use super::session::Session;
 use super::step::Pass;
 use crate::error::Result;
 use crate::gpu::Executor;
-use crate::graph::{DType, Graph, Node, Value};
+use crate::graph::{DType, Graph, Node, Precision, Value};
 use crate::nn::Network;
 use crate::plan::Plan;
 
@@ -67,7 +67,12 @@ impl Replay<'_> {
                 }
             }
         }
-        Ok(None)
+        // All of that was held in 32 bits.
+        let halves = self.graph.precision() == Precision::F16 && self.session.gpu.has_f16();
+        Ok(halves.then(|| {
+            "where 16 bits hold no number above 65504: train with --set train.precision=f32"
+                .to_owned()
+        }))
     }
 
     /// The first output of a node with a number that is not finite.

@@ -7,8 +7,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::schedule::Length;
-use crate::config::{Config, LayerKind, Loss};
-use crate::graph::{DType, Graph, Op, Shape, Storage, TensorType, Value, autograd};
+use crate::config::{self, Config, LayerKind, Loss};
+use crate::graph::{DType, Graph, Op, Precision, Shape, Storage, TensorType, Value, autograd};
 use crate::nn::{Inputs, Network, Training};
 use crate::ops::{
     self, accumulate::Accumulate, add::Add, advance, advance::Advance, augment::Strength,
@@ -51,6 +51,8 @@ pub mod buffers {
     pub const TARGETS: &str = "targets";
     /// How much each sample counts, where they do not count the same.
     pub const WEIGHTS: &str = "weights";
+    /// How far the loss is scaled, where gradients take 16 bits.
+    pub const LOSS_SCALE: &str = "loss scale";
     /// The gradient of each row's loss by itself.
     pub const ONES: &str = "ones";
     /// The token of a window that is asked about.
@@ -411,8 +413,8 @@ impl Builder<'_> {
 
     /// The gradient of every parameter that is trained, in its place in a slab of gradients.
     fn backward(&mut self, batch: &Batch, losses: Value, slab: &str) -> Value {
-        let ones = self.graph.tensor(losses).clone();
-        let ones = self.graph.persistent(buffers::ONES, ones);
+        let rows = self.graph.shape(losses).elements();
+        let ones = self.first_gradient(rows);
         let gradients = self.slab(slab);
         // The forward pass has read its parameters through slices of its own; their gradients arrive there.
         let slices: Vec<Value> = self
@@ -450,6 +452,16 @@ impl Builder<'_> {
     }
 }
 
+/// A graph without nodes, whose working memory holds floats as the configuration says.
+fn empty(config: &Config) -> Graph {
+    let mut graph = Graph::new();
+    graph.set_precision(match config.train.precision {
+        config::Precision::F32 => Precision::F32,
+        config::Precision::F16 => Precision::F16,
+    });
+    graph
+}
+
 /// One training step.
 pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass) -> Graph {
     let mut builder = Builder {
@@ -459,7 +471,7 @@ pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass
         mean_weight: None,
         augment: config.data.augment.as_ref().map(augment::strength),
         trains: true,
-        graph: Graph::new(),
+        graph: empty(config),
     };
     let train = &config.train;
     let (samples, rows) = (train.samples_per_update(), train.rows());
@@ -491,8 +503,9 @@ pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass
     let counters = builder.graph.persistent(pass.counters(), state::counters());
     let length = Length::of(config, pass.part.len());
     let schedule = builder.set_learning_rate(counters, length);
+    let (gradients, groups) = builder.unscale(gradients);
     let [gradients, schedule] = builder.clip(gradients, schedule);
-    let parameters = builder.update(counters, gradients, schedule);
+    let parameters = builder.update(counters, gradients, groups, schedule);
     builder.average(counters, parameters, length);
     builder.advance(pass, counters, samples, measured, schedule);
     builder.graph
@@ -523,7 +536,7 @@ pub fn evaluation(
         mean_weight: None,
         augment: None,
         trains: false,
-        graph: Graph::new(),
+        graph: empty(config),
     };
     let rows = config.train.rows();
     let op = BatchIndices {
@@ -558,7 +571,7 @@ pub fn prediction(network: &Network, config: &Config, data: &Resident) -> (Graph
         mean_weight: None,
         trains: false,
         augment: None,
-        graph: Graph::new(),
+        graph: empty(config),
     };
     let logits = builder.asked();
     let answers = builder.answers(logits);

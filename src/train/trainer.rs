@@ -21,14 +21,14 @@ use super::stream::{Feed, Feeder};
 use super::tuning::{Tune, Tuner};
 use super::weights::Weights;
 use super::{Evaluation, Request, mistakes, resident};
-use crate::config::{Config, Curve, Task};
+use crate::config::{Config, Curve, Precision, Task};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::{Executor, Gpu, Kernels};
 use crate::graph::Graph;
 use crate::nn::Network;
 use crate::ops::gather_batch::MAX_CHANNELS;
-use crate::ops::state;
+use crate::ops::{loss_scale, state};
 use crate::plan::Plan;
 
 /// Trains.
@@ -161,6 +161,12 @@ fn train_in<'scope>(
         resumed: None,
         notes: Vec::new(),
     };
+    if config.train.precision == Precision::F16 && !gpu.has_f16() {
+        start.notes.push(format!(
+            "{} has no 16-bit floats: activations take 32 bits as with precision = \"f32\"",
+            gpu.info.name
+        ));
+    }
     if let Some(resume) = resume {
         let differences = circumstances.differences(&resume.from.circumstances)?;
         let done = resume.from.host.step;
@@ -456,6 +462,14 @@ fn write_constants(
         (rows * 4).next_multiple_of(16),
         &ones,
     )?;
+    if config.train.precision == Precision::F16 {
+        let mut scale = [0; loss_scale::STATE];
+        scale[loss_scale::SCALE] = loss_scale::FIRST.to_bits();
+        let bytes = loss_scale::STATE * 4;
+        session
+            .memory
+            .write(&session.gpu, buffers::LOSS_SCALE, bytes, &scale)?;
+    }
     let groups = network.groups();
     session.memory.write(
         &session.gpu,

@@ -4,6 +4,7 @@
 //! `shaders/lib/name.wgsl` (once per file), a module-level line `const NAME: type = value;` gets the value that a kernel's plan
 //! asks for, and of `#if NAME`, `#else`, `#end` one side stays, by a `bool` declared above. Invariant: what leaves this room is text that naga accepts, or a bug of the project.
 
+mod half;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -11,6 +12,7 @@ use std::fmt::Write as _;
 
 use crate::graph::{Constant, Stage};
 
+pub use half::halved;
 pub use watch::{WATCH_BINDING, WATCH_WORDS, watched};
 
 macro_rules! fragments {
@@ -298,6 +300,21 @@ impl Module {
         }
         naga::compact::compact(&mut self.naga, naga::compact::KeepUnused::No);
         Ok(self)
+    }
+
+    /// Whether the array at this binding holds floats of 16 bits.
+    pub fn stores_half(&self, binding: usize) -> bool {
+        let types = &self.naga.types;
+        let of = |kind: naga::Handle<naga::Type>| match types[kind].inner {
+            naga::TypeInner::Array { base, .. } => types[base].inner.scalar(),
+            _ => None,
+        };
+        let mut globals = self.naga.global_variables.iter();
+        globals.any(|(_, global)| {
+            let here = global.binding.as_ref();
+            here.is_some_and(|here| here.binding as usize == binding)
+                && of(global.ty) == Some(naga::Scalar::F16)
+        })
     }
 }
 

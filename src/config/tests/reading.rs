@@ -40,6 +40,7 @@ fn a_small_file_gets_every_default() {
         length: Length::Epochs(1),
         shuffle: true,
         loss,
+        precision: Precision::F32,
     };
     assert_eq!(config.train, train);
     let sgd = Sgd {

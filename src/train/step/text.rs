@@ -109,7 +109,7 @@ pub fn next(network: &Network, config: &Config, data: &Resident) -> (Graph, Valu
         mean_weight: None,
         trains: false,
         augment: None,
-        graph: Graph::new(),
+        graph: super::empty(config),
     };
     let logits = builder.asked();
     let position = builder

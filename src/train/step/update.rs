@@ -1,17 +1,56 @@
-//! From gradients to new weights: clip → learning rate → update → average.
+//! From gradients to new weights: unscale → clip → learning rate → update → average.
 
 use std::sync::Arc;
 
 use super::super::schedule::{self, Length};
 use super::{Builder, buffers};
-use crate::config::{Clip, Optimizer};
-use crate::graph::{OpRef, Value};
+use crate::config::{Clip, Optimizer, Precision};
+use crate::graph::{OpRef, TensorType, Value};
 use crate::ops::{
-    adam::Adam, clip_norm::ClipNorm, clip_value::ClipValue, lion::Lion, rmsprop::RmsProp, sgd::Sgd,
-    state,
+    adam::Adam, clip_norm::ClipNorm, clip_value::ClipValue, lion::Lion, loss_scale,
+    loss_scale::LossScale, rmsprop::RmsProp, sgd::Sgd, state,
 };
 
 impl Builder<'_> {
+    /// The gradient that each of `rows` losses begins with: 1, or the scale of the loss.
+    pub(super) fn first_gradient(&mut self, rows: usize) -> Value {
+        match self.config.train.precision {
+            Precision::F32 => self
+                .graph
+                .persistent(buffers::ONES, TensorType::f32([rows])),
+            Precision::F16 => {
+                let state = self.loss_scale();
+                self.graph.one(LossScale::Forward { rows }, &[state])
+            }
+        }
+    }
+
+    /// Undoes the scale of the loss; and what differs between parameters, for the optimiser. Gradients are changed in place.
+    pub(super) fn unscale(&mut self, gradients: Value) -> (Value, Value) {
+        let groups = state::groups(self.network.slab_elements);
+        let groups = self.graph.persistent(buffers::GROUPS, groups);
+        match self.config.train.precision {
+            Precision::F32 => (gradients, groups),
+            Precision::F16 => {
+                self.graph.enter("optimizer");
+                let state = self.loss_scale();
+                let op = LossScale::Unscale {
+                    interval: loss_scale::INTERVAL,
+                };
+                let unscaled = self
+                    .graph
+                    .apply(Arc::new(op), &[gradients, groups, state])
+                    .expect("a slab, its groups and the scale fit");
+                (unscaled[0], unscaled[1])
+            }
+        }
+    }
+
+    fn loss_scale(&mut self) -> Value {
+        self.graph
+            .persistent(buffers::LOSS_SCALE, loss_scale::state())
+    }
+
     /// Makes gradients as small as they must be; they and `schedule` are changed in place.
     #[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
     pub(super) fn clip(&mut self, gradients: Value, schedule: Value) -> [Value; 2] {
@@ -53,7 +92,13 @@ impl Builder<'_> {
         clippy::cast_possible_truncation,
         reason = "hyperparameters are rounded once to f32"
     )]
-    pub(super) fn update(&mut self, counters: Value, gradients: Value, schedule: Value) -> Value {
+    pub(super) fn update(
+        &mut self,
+        counters: Value,
+        gradients: Value,
+        groups: Value,
+        schedule: Value,
+    ) -> Value {
         let mut inputs = vec![self.slab(buffers::PARAMETERS), gradients];
         let (op, moments): (OpRef, usize) = match &self.config.optimizer {
             Optimizer::Sgd(sgd) => {
@@ -95,9 +140,7 @@ impl Builder<'_> {
         };
         let moments = buffers::MOMENTS.into_iter().take(moments);
         inputs.extend(moments.map(|name| self.slab(name)));
-        let groups = state::groups(self.network.slab_elements);
-        inputs.push(self.graph.persistent(buffers::GROUPS, groups));
-        inputs.extend([schedule, counters]);
+        inputs.extend([groups, schedule, counters]);
         self.graph.apply(op, &inputs).expect("slabs fit")[0]
     }
 
