@@ -18,6 +18,7 @@ mod resume;
 mod runs;
 mod sources;
 mod texts;
+mod texts;
 
 const VERBS: [&str; 15] = [
     "train",
