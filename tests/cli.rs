@@ -18,7 +18,6 @@ mod resume;
 mod runs;
 mod sources;
 mod texts;
-mod texts;
 
 const VERBS: [&str; 15] = [
     "train",

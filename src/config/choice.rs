@@ -2,7 +2,7 @@
 
 use super::{
     Activation, Categories, DataSource, Flip, Initializer, Missing, Normalize, Precision, Split,
-    Streaming, Task,
+    Streaming, Task, TokenUnit,
 };
 
 /// A value written as one of a few words.
@@ -69,6 +69,11 @@ impl Choice for Streaming {
 impl Choice for Categories {
     const ALL: &'static [(&'static str, Self)] =
         &[("one_hot", Self::OneHot), ("ordinal", Self::Ordinal)];
+}
+
+impl Choice for TokenUnit {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("words", Self::Words), ("characters", Self::Characters)];
 }
 
 impl Choice for Missing {

@@ -7,7 +7,7 @@ use super::reader::Section;
 use super::report::Report;
 use super::sections::{missing_table, table};
 use super::tree::{Place, Table};
-use super::{Augment, Data, DataSource, Images, Loss, Normalize, Split, Task, Text};
+use super::{Augment, Data, DataSource, Images, Loss, Normalize, Split, Task, Text, TextColumn};
 
 /// The table, and its defaults under this loss.
 pub(super) fn data(report: &mut Report<'_>, root: &Table, end: &Place, loss: Loss) -> Data {
@@ -107,9 +107,43 @@ pub(super) fn data(report: &mut Report<'_>, root: &Table, end: &Place, loss: Los
             categorical: s.texts("categorical"),
             categories: s.choice("categories").unwrap_or_default(),
             missing: s.choice("missing").unwrap_or_default(),
+            text: text_column(&mut s),
         },
         text,
     }
+}
+
+/// A column of texts, and what belongs to one.
+fn text_column(s: &mut Section<'_, '_>) -> Option<TextColumn> {
+    let (max_tokens, max_vocabulary) = (s.count("max_tokens"), s.count("max_vocabulary"));
+    let tokens = s.choice("tokens").unwrap_or_default();
+    let Some(name) = s.text("text") else {
+        for key in ["tokens", "max_tokens", "max_vocabulary"] {
+            let message = format!("`{key}` is given, but no column is text");
+            s.mistake_at(
+                key,
+                &message,
+                "of which column?",
+                "name the column with `text`",
+            );
+        }
+        return None;
+    };
+    for key in ["categorical", "categories", "ignore"] {
+        let message = format!("`{key}` is given beside `text`, which is all that is learned from");
+        s.mistake_at(
+            key,
+            &message,
+            "other columns are not read",
+            "remove it, or `text`",
+        );
+    }
+    Some(TextColumn {
+        name,
+        tokens,
+        max_tokens,
+        max_vocabulary,
+    })
 }
 
 /// How a text is cut, and what there is to learn of one.

@@ -9,7 +9,7 @@ pub use super::layer_keys::LAYER;
 use super::schedule::{Anneal, MAX_MILESTONES, Unit};
 use super::{
     Categories, DataSource, Flip, Initializer, MAX_PARTS, Missing, Monitored, Normalize, Precision,
-    Split, Streaming, Task,
+    Split, Streaming, Task, TokenUnit,
 };
 
 /// A key of a table.
@@ -210,6 +210,10 @@ pub static DATA: &[Key] = &[
     key("categorical", Takes::Texts, Rule("none but the columns of texts"), "columns whose numbers are names"),
     key("categories", Takes::Choice(words::<Categories>), Word("one_hot"), "what a category becomes: a number for each, or its place in the alphabet"),
     key("missing", Takes::Choice(words::<Missing>), Word("refuse"), "what is done about missing values: refuse, drop the rows, or fill in the mean or the most frequent"),
+    key("text", Takes::Text, Rule("no column is text"), "a column of texts, which become rows of tokens and are all that is learned from"),
+    key("tokens", Takes::Choice(words::<TokenUnit>), Word("words"), "what texts are cut into: words in lower case and punctuation, or characters"),
+    key("max_tokens", Takes::Int(1, MAX_CONTEXT), Int(128), "tokens of a sample: of longer texts the first; shorter ones stand behind padding (token 0)"),
+    key("max_vocabulary", Takes::Int(3, MAX_CONTEXT), Int(10_000), "the most different tokens, padding (0) and unknown (1) among them: the most frequent of the training part"),
     key("context", Takes::Int(1, MAX_CONTEXT), Int(64), "characters of a text that the network sees at a time"),
     key("stride", Takes::Int(1, MAX_CONTEXT), Rule("context: an epoch reads every character once"), "characters from window to window while training; 1: every character begins one"),
 ];
@@ -285,6 +289,10 @@ pub static DATA_OF: &[(&[DataSource], &[&str])] = &[
             "categorical",
             "categories",
             "missing",
+            "text",
+            "tokens",
+            "max_tokens",
+            "max_vocabulary",
         ],
     ),
     (&[DataSource::Text], &["context", "stride"]),

@@ -166,6 +166,33 @@ pub struct Table {
     pub categories: Categories,
     /// `missing`: what is done about missing values. Default `refuse`.
     pub missing: Missing,
+    /// `text`: a column of texts, which become rows of tokens and are all that is learned from. Default none.
+    pub text: Option<TextColumn>,
+}
+
+/// How a column of texts becomes tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextColumn {
+    /// `text`: its name.
+    pub name: String,
+    /// `tokens`: what texts are cut into. Default `words`.
+    pub tokens: TokenUnit,
+    /// `max_tokens`: tokens of a sample. Of longer texts the first ones are kept, and shorter ones stand behind padding, which is
+    /// token 0. Default 128.
+    pub max_tokens: usize,
+    /// `max_vocabulary`: the most different tokens, padding (0) and unknown (1) among them; the most frequent of the training part.
+    /// Default 10000.
+    pub max_vocabulary: usize,
+}
+
+/// What texts are cut into.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TokenUnit {
+    /// `words`, in lower case, and punctuation.
+    #[default]
+    Words,
+    /// `characters`.
+    Characters,
 }
 
 /// What the categories of a column become.

@@ -160,9 +160,19 @@ fn table(toml: &mut Toml, table: &Table) {
     if let Some(weight) = &table.weight {
         toml.text("weight", weight);
     }
-    toml.texts("ignore", &table.ignore);
-    toml.texts("categorical", &table.categorical);
-    toml.word("categories", table.categories);
+    match &table.text {
+        None => {
+            toml.texts("ignore", &table.ignore);
+            toml.texts("categorical", &table.categorical);
+            toml.word("categories", table.categories);
+        }
+        Some(text) => {
+            toml.text("text", &text.name);
+            toml.word("tokens", text.tokens);
+            toml.put("max_tokens", text.max_tokens);
+            toml.put("max_vocabulary", text.max_vocabulary);
+        }
+    }
     toml.word("missing", table.missing);
 }
 

@@ -61,6 +61,8 @@ pub enum Samples {
     Bytes(Vec<u8>),
     /// Numbers, normalised on the GPU where the channels are few, else on the way there.
     Floats(Vec<f32>),
+    /// The places of tokens in a vocabulary.
+    Ids(Vec<u32>),
     /// Windows of a text, of which only the text is there.
     Text(Text),
 }
@@ -207,7 +209,9 @@ impl Pool {
             samples: match self.samples {
                 Samples::Bytes(bytes) => Samples::Bytes(in_order(bytes, &order, sample_len)),
                 Samples::Floats(floats) => Samples::Floats(in_order(floats, &order, sample_len)),
-                Samples::Text(_) => unreachable!("a text is cut where its parts are"),
+                Samples::Ids(_) | Samples::Text(_) => {
+                    unreachable!("texts are cut where their parts are")
+                }
             },
             targets: match self.targets {
                 Targets::Classes { labels, names } => Targets::Classes {

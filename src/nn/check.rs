@@ -7,7 +7,7 @@ use super::signal::Flattened;
 use super::{Inputs, Layer, Network, Signal, params};
 use crate::config::{Activation, Config, DataSource, LayerKind, Loss, Task};
 use crate::error::{Error, Result};
-use crate::graph::{Graph, MAX_ELEMENTS, TensorType};
+use crate::graph::{DType, Graph, MAX_ELEMENTS, TensorType};
 use crate::ops::cross_entropy::MAX_CLASSES;
 
 /// Checks all layers and lists their parameters.
@@ -54,6 +54,13 @@ fn walk(
         };
         let first = network.parameters.len();
         let input = network.output().clone();
+        if input.dtype == DType::U32 && !matches!(layer.kind, LayerKind::Embedding(_)) {
+            return Err(refuse(
+                format!("it needs numbers, but its input is {}", input.words()),
+                "tokens are no numbers yet",
+                "put a layer with `kind = \"embedding\"` before it",
+            ));
+        }
         let next = config.layers.get(index + 1).map(|layer| &layer.kind);
         let mut at = Check {
             inputs: std::slice::from_ref(&input),

@@ -191,6 +191,7 @@ fn fingerprint(dataset: &Dataset) -> String {
     match &dataset.samples {
         Samples::Bytes(bytes) => hash.update(bytes),
         Samples::Floats(floats) => hash.update(bytemuck::cast_slice::<f32, u8>(floats)),
+        Samples::Ids(ids) => hash.update(bytemuck::cast_slice::<u32, u8>(ids)),
         Samples::Text(text) => {
             hash.update(format!("{:?}\n", text.windows.pieces).as_bytes());
             match &text.tokens {

@@ -275,9 +275,12 @@ impl Model {
 
     /// What a sample is to the network.
     pub fn signal(&self) -> Signal {
-        match self.text {
-            true => Signal::tokens(self.sample_shape[2]),
-            false => self.sample_shape.into(),
+        let texts = self.encoding.as_ref().and_then(Encoding::vocabulary);
+        let tokens = Signal::tokens(self.sample_shape[2]);
+        match (self.text, texts) {
+            (true, _) => tokens.of(self.classes.len()),
+            (false, Some(vocabulary)) => tokens.of(vocabulary.tokens.len()),
+            (false, None) => self.sample_shape.into(),
         }
     }
 

@@ -79,7 +79,7 @@ fn pixels(dataset: &Dataset, sample: usize) -> Vec<u8> {
                 .map(|x| ((x - low) * scale).round() as u8)
                 .collect()
         }
-        Samples::Text(_) => unreachable!("no window of a text is of one class"),
+        Samples::Ids(_) | Samples::Text(_) => Vec::new(),
     }
 }
 

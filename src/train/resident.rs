@@ -175,6 +175,15 @@ fn table(table: &config::Table, regression: bool) -> data::table::Options {
             config::Missing::Drop => data::table::Missing::Drop,
             config::Missing::Fill => data::table::Missing::Fill,
         },
+        text: (table.text.as_ref()).map(|text| data::table::TextColumn {
+            name: text.name.clone(),
+            unit: match text.tokens {
+                config::TokenUnit::Words => data::table::Unit::Words,
+                config::TokenUnit::Characters => data::table::Unit::Characters,
+            },
+            length: text.max_tokens,
+            most: text.max_vocabulary,
+        }),
     }
 }
 
@@ -186,7 +195,12 @@ fn table(table: &config::Table, regression: bool) -> data::table::Options {
 pub(super) fn model(config: &Config, dataset: &Dataset) -> Result<Model> {
     // Places in a vocabulary are no quantities.
     let text = matches!(dataset.targets, Targets::Next { .. });
-    let channels = if text { 0 } else { dataset.sample_shape[2] };
+    let is_tokens = matches!(dataset.samples, Samples::Ids(_) | Samples::Text(_));
+    let channels = if is_tokens {
+        0
+    } else {
+        dataset.sample_shape[2]
+    };
     let per_channel = |key: &str, values: &Option<Vec<f64>>, default: f32| match values {
         None => Ok(vec![default; channels]),
         Some(values) if values.len() == 1 => Ok(vec![values[0] as f32; channels]),
@@ -201,7 +215,7 @@ pub(super) fn model(config: &Config, dataset: &Dataset) -> Result<Model> {
     };
     let divide_by = config.data.divide_by as f32;
     let is_fitted = config.data.normalize == config::Normalize::Standard;
-    let (mean, std) = if is_fitted {
+    let (mean, std) = if is_fitted && !is_tokens {
         let fitted = data::Normalization::fit(dataset, divide_by);
         (fitted.mean, fitted.std)
     } else {
@@ -239,7 +253,7 @@ pub(super) fn resident(dataset: &Dataset, model: &Model) -> Result<Resident> {
         normalization: normalization(model)?,
         windows: match &dataset.samples {
             Samples::Text(text) => Some(text.windows.clone()),
-            Samples::Bytes(_) | Samples::Floats(_) => None,
+            Samples::Bytes(_) | Samples::Floats(_) | Samples::Ids(_) => None,
         },
     })
 }
@@ -278,6 +292,7 @@ pub(super) fn dtype(samples: &Samples, model: &Model) -> DType {
     match samples {
         Samples::Bytes(_) if !is_normalised_here(model) => DType::U8,
         Samples::Bytes(_) | Samples::Floats(_) => DType::F32,
+        Samples::Ids(_) => DType::U32,
         Samples::Text(text) => match text.tokens {
             Tokens::Bytes(_) => DType::U8,
             Tokens::Words(_) => DType::U32,
@@ -298,6 +313,7 @@ pub(super) fn words(model: &Model, samples: &Samples, part: Range<usize>) -> Vec
             normalised(model, raw[part].iter().copied())
         }
         Samples::Floats(raw) => raw[part].iter().map(|number| number.to_bits()).collect(),
+        Samples::Ids(ids) => ids[part].to_vec(),
         Samples::Text(text) => match &text.tokens {
             Tokens::Bytes(tokens) => pack(tokens),
             Tokens::Words(tokens) => tokens.clone(),
@@ -330,6 +346,7 @@ pub(super) fn gathered(
             let raw = rows.flat_map(|row| &raw[part(row)]);
             raw.map(|number| number.to_bits()).collect()
         }
+        Samples::Ids(ids) => rows.flat_map(|row| &ids[part(row)]).copied().collect(),
         Samples::Text(_) => unreachable!("a text is not streamed"),
     }
 }
@@ -347,7 +364,7 @@ fn normalised(model: &Model, raw: impl Iterator<Item = f32>) -> Vec<u32> {
 /// # Errors
 /// If the model's numbers make no sense: they may come from a file.
 pub(super) fn normalization(model: &Model) -> Result<Normalization> {
-    if model.text {
+    if model.signal().dtype == DType::U32 {
         return Ok(Normalization::default());
     }
     let channels = model.sample_shape[2];

@@ -265,7 +265,8 @@ impl Builder<'_> {
         let normalization = self.data.normalization.clone();
         let op = match self.data.dtype {
             DType::U8 => GatherBatch::Bytes { normalization },
-            DType::F32 | DType::U32 => GatherBatch::Floats { normalization },
+            DType::F32 => GatherBatch::Floats { normalization },
+            DType::U32 => GatherBatch::Words,
         };
         self.graph.one(op, &[samples, indices])
     }

@@ -1,6 +1,10 @@
-//! Language models from the command line: a text is learned, measured and gone on with.
+//! Texts from the command line: language models that write, and columns of texts that are classified.
+
+use std::fmt::Write as _;
 
 use serde_json::Value;
+
+use anygrad::rng::{Sequence, Stream};
 
 use super::runs::objects;
 use super::*;
@@ -41,7 +45,7 @@ kind = "dense"
 out_features = 4
 "#;
 
-fn prepared() -> tempfile::TempDir {
+fn prepared() -> TempDir {
     let folder = empty();
     fs::write(folder.path().join("poem.txt"), POEM.repeat(400)).unwrap();
     fs::write(folder.path().join("poem.toml"), CONFIG).unwrap();
@@ -148,5 +152,110 @@ fn a_training_on_a_text_goes_on_as_if_it_had_never_stopped() {
     assert!(
         weights("runs/short") == weights("runs/poem"),
         "the same bits"
+    );
+}
+
+const REVIEWS: &str = r#"
+[data]
+path = "reviews.csv"
+text = "review"
+target = "stars"
+max_tokens = 6
+validation = 0.1
+[train]
+epochs = 8
+[optimizer]
+kind = "adam"
+learning_rate = 0.01
+[[layer]]
+kind = "embedding"
+num_embeddings = 12
+embedding_dim = 8
+padding_idx = 0
+[[layer]]
+kind = "flatten"
+[[layer]]
+kind = "dense"
+out_features = 2
+"#;
+
+/// Reviews of two to six words; whoever writes `fine` is content.
+fn reviews() -> String {
+    let mut sequence = Sequence::new(2, Stream::Test, 61);
+    let mut text = "stars,review,id\n".to_owned();
+    for i in 0..400 {
+        let is_content = i % 2 == 0;
+        let mut words: Vec<&str> = (0..1 + sequence.below(5))
+            .map(|_| ["a", "the", "book", "It", "was"][sequence.below(5) as usize])
+            .collect();
+        words.push(if is_content { "Fine" } else { "dull" });
+        sequence.shuffle(&mut words);
+        let stars = if is_content { "five" } else { "one" };
+        writeln!(text, "{stars},\"{}\",{i}", words.join(" ")).unwrap();
+    }
+    text
+}
+
+#[test]
+fn a_column_of_texts_is_learned_and_asked_about() {
+    if common::gpu(anygrad::gpu::Trust::Trusted).is_none() {
+        return;
+    }
+    let folder = empty();
+    let folder = folder.path();
+    fs::write(folder.join("reviews.csv"), reviews()).unwrap();
+    fs::write(folder.join("reviews.toml"), REVIEWS).unwrap();
+    let said = anygrad(folder, &["train", "reviews.toml", "--json"]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    let test = &objects(&said.stdout).pop().unwrap()["test"];
+    assert!(test["accuracy"].as_f64().unwrap() > 0.95, "{test}");
+    let eval = anygrad(folder, &["eval", "runs/reviews", "--json"]);
+    let eval: Value = serde_json::from_str(&eval.stdout).unwrap();
+    assert_eq!(eval["accuracy"], test["accuracy"]);
+
+    // Words that nobody has read, none at all, and more than fit.
+    let new = "review\nFINE!\na very dull sequel\nthe book was fine it was a book\n";
+    fs::write(folder.join("new.csv"), new).unwrap();
+    let said = anygrad(folder, &["predict", "runs/reviews", "new.csv", "--json"]);
+    let classes: Vec<String> = objects(&said.stdout)
+        .iter()
+        .map(|row| row["class"].to_string())
+        .collect();
+    assert_eq!(
+        classes,
+        ["\"five\"", "\"one\"", "\"five\""],
+        "{}",
+        said.stderr
+    );
+    fs::write(folder.join("other.csv"), "title\nfine\n").unwrap();
+    let said = anygrad(folder, &["predict", "runs/reviews", "other.csv"]);
+    assert_eq!(said.code, 3);
+    assert!(
+        said.stderr.contains("no column \"review\""),
+        "{}",
+        said.stderr
+    );
+
+    // Too few rows of the embedding, and no embedding at all.
+    let set = "layer.embedding1.num_embeddings=3";
+    let said = anygrad(folder, &["train", "reviews.toml", "--set", set]);
+    assert_eq!(said.code, 2, "{}", said.stderr);
+    assert!(
+        said.stderr.contains("num_embeddings = 9"),
+        "{}",
+        said.stderr
+    );
+    let without = REVIEWS
+        .split("[[layer]]\nkind = \"embedding\"")
+        .next()
+        .unwrap();
+    let tail = "[[layer]]\nkind = \"dense\"\nout_features = 2\n";
+    fs::write(folder.join("bare.toml"), format!("{without}{tail}")).unwrap();
+    let said = anygrad(folder, &["train", "bare.toml"]);
+    assert_eq!(said.code, 2, "{}", said.stderr);
+    assert!(
+        said.stderr.contains("kind = \"embedding\""),
+        "{}",
+        said.stderr
     );
 }

@@ -227,7 +227,7 @@ fn a_key_of_another_table_is_sent_home() {
     assert!(
         found.ends_with(
             "not known here; keys of [data]: source, path, task, test, validation, split, divide_by, normalize, mean, std, \
-             stream, class_weights, augment, size, channels, target, weight, ignore, categorical, categories, missing, context, \
+             stream, class_weights, augment, size, channels, target, weight, ignore, categorical, categories, missing, text, tokens, max_tokens, max_vocabulary, context, \
              stride"
         ),
         "{found}"
@@ -544,6 +544,12 @@ fn keys_of_other_sources_are_refused_with_the_source_they_belong_to() {
             "fitted, or given?",
         ),
         ("text", "context = 0", "from 1 to 65536"),
+        ("csv", "max_tokens = 9", "no column is text"),
+        (
+            "csv",
+            "text = \"t\"\ncategorical = [\"a\"]",
+            "beside `text`",
+        ),
         (
             "text",
             "[train]\nloss = \"mse\"",

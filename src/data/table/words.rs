@@ -109,7 +109,8 @@ impl Vocabulary {
 
     /// Whether it can be one, which may come from a file.
     pub(super) fn check(&self) -> Result<(), String> {
-        let is_headed = matches!(&self.tokens[..], [pad, unknown, ..] if pad == PAD && unknown == UNKNOWN);
+        let is_headed =
+            matches!(&self.tokens[..], [pad, unknown, ..] if pad == PAD && unknown == UNKNOWN);
         if !is_headed || self.length == 0 {
             return Err(format!("a vocabulary begins with {PAD} and {UNKNOWN}"));
         }

@@ -54,9 +54,10 @@ impl Resident {
 
     /// What a sample is to the network.
     pub fn signal(&self) -> Signal {
-        match self.context() {
-            Some(context) => Signal::tokens(context),
-            None => self.sample_shape.into(),
+        match (self.context(), self.dtype) {
+            (Some(length), _) => Signal::tokens(length),
+            (None, DType::U32) => Signal::tokens(self.sample_shape[2]),
+            (None, _) => self.sample_shape.into(),
         }
     }
 
