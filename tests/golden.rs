@@ -233,6 +233,43 @@ fn agree(what: &str, ours: &[f64], golden: &[f32], tolerance: f64) {
     }
 }
 
+const RECURRENT: &str = r#"
+[data]
+source = "digits"
+[train]
+batch = 32
+steps = 50
+shuffle = false
+[optimizer]
+kind = "sgd"
+learning_rate = 0.03
+momentum = 0.9
+nesterov = true
+weight_decay = 1e-4
+[[layer]]
+kind = "lstm"
+hidden = 11
+layers = 2
+[[layer]]
+kind = "gru"
+hidden = 8
+[[layer]]
+kind = "rnn"
+hidden = 9
+return = "last"
+[[layer]]
+kind = "dense"
+out_features = 10
+"#;
+
+fn recurrent_golden() -> Golden {
+    Golden {
+        name: "digits-recurrent",
+        text: RECURRENT.to_owned(),
+        ..digits_golden()
+    }
+}
+
 fn digits_golden() -> Golden {
     Golden {
         name: "digits",
@@ -283,6 +320,20 @@ fn the_digits_network_has_the_gradients_of_pytorch() {
 fn the_digits_network_trains_as_in_pytorch() {
     if common::gpu(Trust::Trusted).is_some() {
         digits_golden().training_agrees();
+    }
+}
+
+#[test]
+fn recurrent_layers_have_the_gradients_of_pytorch() {
+    if common::gpu(Trust::Trusted).is_some() {
+        recurrent_golden().first_gradient_agrees();
+    }
+}
+
+#[test]
+fn recurrent_layers_train_as_in_pytorch() {
+    if common::gpu(Trust::Trusted).is_some() {
+        recurrent_golden().training_agrees();
     }
 }
 

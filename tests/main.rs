@@ -24,10 +24,14 @@ mod layering;
 mod layers;
 // A hundred steps of every optimiser against PyTorch.
 mod optimizers;
+// Recurrent layers against PyTorch.
+mod recurrent;
 // A training that was stopped and goes on.
 mod resume;
 // The learning rate of every step against PyTorch.
 mod schedules;
+// Attention and embeddings against PyTorch.
+mod sequences;
 // Shaders, ops and references belong together, file by file and tensor by tensor.
 mod shaders;
 // Whole trainings: against the references, against themselves, and what they cost the host.

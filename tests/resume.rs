@@ -341,13 +341,15 @@ fn other_data_is_not_gone_on_with_and_another_driver_is_told() {
 }
 
 #[test]
-fn a_streamed_training_in_parts_that_goes_on_ends_in_the_bits_of_a_resident_one() {
+fn a_streamed_training_of_mixed_samples_in_parts_that_goes_on_ends_in_the_bits_of_a_resident_one() {
     if common::gpu(Trust::Trusted).is_none() {
         return;
     }
     let dataset = random_dataset();
+    let optimizer =
+        format!("{ADAM}\n[data.augment]\nmixup = 0.4\nflip = \"horizontal\"\nshift = 1");
     let with = |stream, every| {
-        let mut config = small(ADAM, "accumulate = 2\nmicro_batch = 3", "");
+        let mut config = small(&optimizer, "accumulate = 2\nmicro_batch = 3", "");
         config.train.length = config::Length::Steps(11);
         config.data.stream = stream;
         config.checkpoints.every = every;

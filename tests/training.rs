@@ -7,7 +7,7 @@ use anygrad::error::Class;
 use anygrad::gpu::{Choice, Trust};
 use anygrad::graph::{Array, DType, Graph, Storage, TensorType, Value};
 use anygrad::nn::{Inputs, Network};
-use anygrad::ops::{advance, gather_batch::Normalization, loss_scale};
+use anygrad::ops::{advance, gather_batch::Normalization, loss_scale, mixup};
 use anygrad::plan::Plan;
 use anygrad::rng::{Sequence, Stream};
 use anygrad::train::schedule;
@@ -200,6 +200,11 @@ fn interpreted(config: &Config, dataset: &Dataset, steps: usize) -> (Vec<f64>, V
             .collect(),
     };
     set(buffers::IDENTITY, class_rows);
+    let alpha = config.data.augment.as_ref().map_or(0.0, |a| a.mixup);
+    if alpha > 0.0 {
+        let shares = mixup::shares(alpha);
+        set(buffers::SHARES, shares.into_iter().map(f64::from).collect());
+    }
     let schedule = schedule::initial(config).map(f64::from);
     set(buffers::SCHEDULE, schedule.to_vec());
     let metrics = persistent(&graph, &pass.metrics()).unwrap();

@@ -2,25 +2,32 @@
 //! the largest case of its proofs.
 
 use super::Effort;
-use crate::graph::{Case, CaseInput, Domain, TensorType, Window};
+use crate::graph::{Case, CaseInput, Domain, Op, TensorType, Window};
 use crate::ops::adam::Adam;
 use crate::ops::add::Add;
 use crate::ops::add_bias::AddBias;
 use crate::ops::advance::{self, Advance};
+use crate::ops::attention::Attention;
 use crate::ops::avg_pool2d::AvgPool2d;
 use crate::ops::batch_indices::BatchIndices;
 use crate::ops::confusion_matrix::ConfusionMatrix;
 use crate::ops::conv2d::Conv2d;
 use crate::ops::count_correct::CountCorrect;
 use crate::ops::cross_entropy::CrossEntropy;
+use crate::ops::depthwise_conv2d::DepthwiseConv2d;
+use crate::ops::embedding::Embedding;
 use crate::ops::gather_batch::{GatherBatch, Normalization};
+use crate::ops::gru::Gru;
 use crate::ops::log_softmax::LogSoftmax;
+use crate::ops::lstm::Lstm;
 use crate::ops::matmul::Matmul;
 use crate::ops::max_pool2d::MaxPool2d;
 use crate::ops::mse::Mse;
 use crate::ops::mul::Mul;
 use crate::ops::reduce_sum::ReduceSum;
 use crate::ops::relu::Relu;
+use crate::ops::rnn::Rnn;
+use crate::ops::rotary::{self, Rotary, Turn};
 use crate::ops::scale::Scale;
 use crate::ops::sgd::Sgd;
 use crate::ops::sigmoid::Sigmoid;
@@ -90,6 +97,31 @@ fn conv2d(x: [usize; 4], weight: [usize; 4], padding: usize, groups: usize) -> C
     )
 }
 
+/// A recurrence over 32 sequences of 64 steps, with 128 units of so many gates.
+fn recurrence(op: impl Op + 'static, gates: usize) -> Case {
+    let inputs = vec![
+        CaseInput::normal([32, 64, gates * 128]),
+        CaseInput::floats([gates * 128, 128], Domain::Scaled(0.05)),
+        CaseInput::normal([gates * 128]),
+    ];
+    Case::new(op, inputs)
+}
+
+/// Causal attention of samples, tokens, heads and channels of a head.
+fn attention([samples, tokens, heads, channels]: [usize; 4]) -> Case {
+    let causal = true;
+    let inputs = vec![CaseInput::normal([samples, tokens, 3 * heads * channels])];
+    Case::new(Attention::Forward { heads, causal }, inputs)
+}
+
+fn embedding(vocabulary: u32, ids: [usize; 2], channels: usize) -> Case {
+    let inputs = vec![
+        CaseInput::below(ids, vocabulary),
+        CaseInput::normal([vocabulary as usize, channels]),
+    ];
+    Case::new(Embedding::Forward { padding: None }, inputs)
+}
+
 /// The shapes of an op by its name; none for one that has no line.
 fn listed(op: &str) -> Vec<Case> {
     let flat = || CaseInput::normal([ELEMENTS]);
@@ -143,6 +175,8 @@ fn listed(op: &str) -> Vec<Case> {
                 vec![counters, ring, one(), one(), schedule()],
             )]
         }
+        // A layer of a small language model of characters, and one of a longer context.
+        "attention" => vec![attention([12, 64, 4, 32]), attention([4, 256, 6, 64])],
         "avg_pool2d" => vec![Case::new(
             AvgPool2d::Forward { window: window() },
             vec![CaseInput::normal(images)],
@@ -177,6 +211,23 @@ fn listed(op: &str) -> Vec<Case> {
             },
             vec![CaseInput::normal(SCORES), labels(), weights()],
         )],
+        // The same as the last one of conv2d.
+        "depthwise_conv2d" => {
+            let mut window = Window::new([3, 3]);
+            window.padding = [1, 1];
+            vec![Case::new(
+                DepthwiseConv2d::Forward { window },
+                vec![
+                    CaseInput::normal([32, 14, 14, 32]),
+                    CaseInput::normal([3, 3, 1, 32]),
+                ],
+            )]
+        }
+        // The characters of a text, and the words of one.
+        "embedding" => vec![
+            embedding(65, [12, 64], 128),
+            embedding(30_000, [8, 256], 256),
+        ],
         "gather_batch" => {
             let samples = CaseInput {
                 tensor: TensorType::u8([2048, 28, 28, 1]),
@@ -191,6 +242,8 @@ fn listed(op: &str) -> Vec<Case> {
         }
         "log_softmax" => vec![Case::new(LogSoftmax::Forward, vec![rows()])],
         // The first layer of the shipped network, and a square.
+        "gru" => vec![recurrence(Gru::Forward { reverse: false }, 3)],
+        "lstm" => vec![recurrence(Lstm::Forward { reverse: false }, 4)],
         "matmul" => vec![matmul([100, 784, 500]), matmul([512; 3])],
         "max_pool2d" => vec![Case::new(
             MaxPool2d::Forward { window: window() },
@@ -209,6 +262,19 @@ fn listed(op: &str) -> Vec<Case> {
             Case::new(ReduceSum::sum(1..2), vec![rows()]),
         ],
         "relu" => vec![Case::new(Relu::Forward, vec![away()])],
+        "rnn" => {
+            let (relu, reverse) = (false, false);
+            vec![recurrence(Rnn::Forward { relu, reverse }, 1)]
+        }
+        "rotary" => {
+            let turn = Turn {
+                channels: 32,
+                turned: 256,
+                base: rotary::BASE,
+            };
+            let inputs = vec![CaseInput::normal([48, 64, 384])];
+            vec![Case::new(Rotary::Forward(turn), inputs)]
+        }
         "scale" => vec![Case::new(Scale { alpha: 0.5 }, vec![flat()])],
         "sgd" => {
             let op = Sgd {

@@ -1,8 +1,8 @@
 //! Values that are written as one of a few words.
 
 use super::{
-    Activation, Categories, DataSource, Flip, Initializer, Missing, Normalize, Precision, Split,
-    Streaming, Task, TokenUnit,
+    Activation, Categories, DataSource, Flip, Initializer, Missing, Nonlinearity, Normalize,
+    Precision, Returns, Split, Streaming, Task, TokenUnit,
 };
 
 /// A value written as one of a few words.
@@ -26,6 +26,7 @@ impl Choice for DataSource {
     const ALL: &'static [(&'static str, Self)] = &[
         ("digits", Self::Digits),
         ("idx", Self::Idx),
+        ("cifar10", Self::Cifar10),
         ("images", Self::Images),
         ("csv", Self::Csv),
         ("npy", Self::Npy),
@@ -99,6 +100,15 @@ impl Choice for Option<Activation> {
         ("sigmoid", Some(Activation::Sigmoid)),
         ("tanh", Some(Activation::Tanh)),
     ];
+}
+
+impl Choice for Nonlinearity {
+    const ALL: &'static [(&'static str, Self)] = &[("tanh", Self::Tanh), ("relu", Self::Relu)];
+}
+
+impl Choice for Returns {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("sequence", Self::Sequence), ("last", Self::Last)];
 }
 
 impl Choice for Initializer {

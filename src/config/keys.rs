@@ -144,6 +144,11 @@ static SHARE: Bounds = Bounds {
     max: 0.9,
     words: "a number from 0 to 0.9",
 };
+static MIXUP: Bounds = Bounds {
+    min: 0.0,
+    max: 8.0,
+    words: "a number from 0 to 8",
+};
 static WEIGHT: Bounds = Bounds {
     min: 0.0,
     max: 1e9,
@@ -194,8 +199,8 @@ pub static DATA: &[Key] = &[
     key("task", Takes::Choice(words::<Task>), Rule("regression for csv and npy with a loss of numbers, else classification"), "whether classes or numbers are predicted"),
     key("test", Takes::Float(&BELOW_ONE), Float(0.2), "fraction of the samples held back for the test, where the data brings no test part"),
     key("validation", Takes::Float(&BELOW_ONE), Float(0.0), "fraction of the training samples held back for validation"),
-    key("split", Takes::Choice(words::<Split>), Rule("tail for digits, idx and text, else stratified"), "which samples are held back: the last, random ones, or the same share of every class"),
-    key("divide_by", Takes::Float(&POSITIVE), Rule("255 for idx and images, 240 for digits, else 1"), "raw numbers are divided by this"),
+    key("split", Takes::Choice(words::<Split>), Rule("tail for digits, idx, cifar10 and text, else stratified"), "which samples are held back: the last, random ones, or the same share of every class"),
+    key("divide_by", Takes::Float(&POSITIVE), Rule("255 for idx, cifar10 and images, 240 for digits, else 1"), "raw numbers are divided by this"),
     key("normalize", Takes::Choice(words::<Normalize>), Rule("standard for images, csv and npy, unless mean or std are given; else none"), "standard: mean and deviation are fitted to the training part"),
     key("mean", Takes::Floats(&ANY), Rule("nothing is subtracted"), "subtracted after the division, for all channels or for each"),
     key("std", Takes::Floats(&POSITIVE), Rule("no division"), "divided by after the subtraction, for all channels or for each"),
@@ -228,6 +233,7 @@ pub static AUGMENT: &[Key] = &[
     key("brightness", Takes::Float(&SHARE), Float(0.0), "added to and subtracted from pixels between 0 and 1 at most"),
     key("contrast", Takes::Float(&SHARE), Float(0.0), "share by which the distance from grey grows and shrinks at most"),
     key("cutout", Takes::Int(0, 1024), Int(0), "side of a black square somewhere in the picture, in pixels"),
+    key("mixup", Takes::Float(&MIXUP), Float(0.0), "each sample is mixed with another of its batch, and so is its loss, by shares from Beta(mixup, mixup); 0 mixes nothing"),
 ];
 
 /// Keys of `[data]` that only some sources have.
@@ -235,6 +241,7 @@ pub static DATA_OF: &[(&[DataSource], &[&str])] = &[
     (
         &[
             DataSource::Idx,
+            DataSource::Cifar10,
             DataSource::Images,
             DataSource::Csv,
             DataSource::Npy,
@@ -255,6 +262,7 @@ pub static DATA_OF: &[(&[DataSource], &[&str])] = &[
         &[
             DataSource::Digits,
             DataSource::Idx,
+            DataSource::Cifar10,
             DataSource::Images,
             DataSource::Csv,
             DataSource::Npy,
@@ -274,6 +282,7 @@ pub static DATA_OF: &[(&[DataSource], &[&str])] = &[
         &[
             DataSource::Digits,
             DataSource::Idx,
+            DataSource::Cifar10,
             DataSource::Images,
             DataSource::Npy,
         ],

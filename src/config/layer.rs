@@ -31,6 +31,8 @@ pub enum LayerKind {
     AvgPool2d(Pool2d),
     /// `dense`: every output from every input.
     Dense(Dense),
+    /// `rnn`, `lstm`, `gru`.
+    Recurrent(Recurrent),
     /// `embedding`: a row of numbers for each token.
     Embedding(Embedding),
     /// `position_embedding`: a learned row for each place of a sequence, added to it.
@@ -92,6 +94,51 @@ pub struct Dense {
     pub activation: Option<Activation>,
     /// `init`: the first weights. Default: `init` at the top of the file, and without it `auto`.
     pub init: Initializer,
+}
+
+/// A stack of recurrent layers, with PyTorch's meaning of every number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recurrent {
+    /// `kind`, and what is `rnn`'s own.
+    pub cell: Cell,
+    /// `hidden`: units, which are what comes out of every step. Required.
+    pub hidden: usize,
+    /// `layers`: how many, each over the sequence of the one before. Default 1.
+    pub layers: usize,
+    /// `return`: what comes out. Default the sequence.
+    pub returns: Returns,
+    /// `init`: the first weights; `auto` is PyTorch's rule here, uniform within √(1 / hidden), biases too. Default: `init` at the top
+    /// of the file, and without it `auto`.
+    pub init: Initializer,
+}
+
+/// The cell of a recurrent layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cell {
+    /// `rnn`, with `nonlinearity`.
+    Rnn(Nonlinearity),
+    /// `lstm`: long short-term memory.
+    Lstm,
+    /// `gru`: gated recurrent units.
+    Gru,
+}
+
+/// What an `rnn` applies to its sums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nonlinearity {
+    /// `tanh`.
+    Tanh,
+    /// `relu`: max(x, 0).
+    Relu,
+}
+
+/// What comes out of a recurrent layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Returns {
+    /// `sequence`: the state after every step.
+    Sequence,
+    /// `last`: the state after the last step.
+    Last,
 }
 
 /// The rows of tokens, `torch.nn.Embedding`.

@@ -3,10 +3,12 @@
 use super::choice::words;
 use super::keys::Fallback::{Bool, Int, Required, Rule, Word};
 use super::keys::{Family, Key, Takes, Variant, key};
-use super::{Activation, Initializer};
+use super::{Activation, Initializer, Nonlinearity, Returns};
 
 const MAX_WIDTH: u64 = 1 << 20;
 const MAX_WINDOW: u64 = 1024;
+const MAX_HIDDEN: u64 = 4096;
+const MAX_STACK: u64 = 64;
 
 fn layer_kinds() -> Vec<&'static str> {
     LAYER.variants.iter().map(|v| v.kind).collect()
@@ -26,6 +28,13 @@ const POOL: &[Key] = &[
     key("stride", Takes::Size(1, MAX_WINDOW), Rule("the kernel"), "pixels from window to window"),
     key("padding", Takes::Size(0, MAX_WINDOW), Int(0), "pixels on every side, at most half the kernel"),
 ];
+
+#[rustfmt::skip]
+const HIDDEN: Key = key("hidden", Takes::Int(1, MAX_HIDDEN), Required, "how many units");
+#[rustfmt::skip]
+const LAYERS: Key = key("layers", Takes::Int(1, MAX_STACK), Int(1), "how many, each over the sequence of the one before");
+#[rustfmt::skip]
+const RETURN: Key = key("return", Takes::Choice(words::<Returns>), Word("sequence"), "the state after every step, or after the last");
 
 /// `[[layer]]`.
 #[rustfmt::skip]
@@ -54,6 +63,15 @@ pub static LAYER: Family = Family {
             ACTIVATION,
             INIT,
         ] },
+        Variant { kind: "rnn", keys: &[
+            HIDDEN,
+            LAYERS,
+            key("nonlinearity", Takes::Choice(words::<Nonlinearity>), Word("tanh"), "applied to the sums of a step"),
+            RETURN,
+            INIT,
+        ] },
+        Variant { kind: "lstm", keys: &[HIDDEN, LAYERS, RETURN, INIT] },
+        Variant { kind: "gru", keys: &[HIDDEN, LAYERS, RETURN, INIT] },
         Variant { kind: "embedding", keys: &[
             key("num_embeddings", Takes::Int(1, MAX_WIDTH), Required, "how many tokens there are"),
             key("embedding_dim", Takes::Int(1, MAX_WIDTH), Required, "numbers of the row of a token"),

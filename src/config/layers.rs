@@ -8,8 +8,8 @@ use super::report::{Report, show};
 use super::sections::missing_table;
 use super::tree::{Node, Place, Table, Value};
 use super::{
-    Activation, Attention, Conv2d, Dense, Embedding, Initializer, Layer, LayerKind, Loss,
-    MAX_LAYERS, Pool2d, PositionEmbedding,
+    Activation, Attention, Cell, Conv2d, Dense, Embedding, Initializer, Layer, LayerKind, Loss,
+    MAX_LAYERS, Nonlinearity, Pool2d, PositionEmbedding, Recurrent, Returns,
 };
 
 /// The longest name of a layer, in bytes.
@@ -166,6 +166,12 @@ fn layer(
             activation: s.choice("activation").flatten(),
             init: s.choice("init").unwrap_or(init),
         }),
+        "rnn" => {
+            let nonlinearity = s.choice("nonlinearity").unwrap_or(Nonlinearity::Tanh);
+            LayerKind::Recurrent(recurrent(&mut s, Cell::Rnn(nonlinearity), init))
+        }
+        "lstm" => LayerKind::Recurrent(recurrent(&mut s, Cell::Lstm, init)),
+        "gru" => LayerKind::Recurrent(recurrent(&mut s, Cell::Gru, init)),
         "embedding" => LayerKind::Embedding(embedding(&mut s, init)),
         "position_embedding" => LayerKind::PositionEmbedding(PositionEmbedding {
             init: s.choice("init").unwrap_or(init),
@@ -214,6 +220,16 @@ fn conv2d(s: &mut Section<'_, '_>, init: Initializer) -> Conv2d {
         s.mistake_at("groups", &message, "does not divide them", help);
     }
     conv
+}
+
+fn recurrent(s: &mut Section<'_, '_>, cell: Cell, init: Initializer) -> Recurrent {
+    Recurrent {
+        cell,
+        hidden: s.count("hidden"),
+        layers: s.count("layers"),
+        returns: s.choice("return").unwrap_or(Returns::Sequence),
+        init: s.choice("init").unwrap_or(init),
+    }
 }
 
 fn embedding(s: &mut Section<'_, '_>, init: Initializer) -> Embedding {

@@ -215,8 +215,8 @@ pub enum Loss {
 pub use average::Average;
 pub use control::{Checkpoints, EarlyStopping, Every, Monitored, OnNan, Rollback};
 pub use layer::{
-    Activation, Attention, Conv2d, Dense, Embedding, Initializer, Layer, LayerKind, Pool2d,
-    PositionEmbedding,
+    Activation, Attention, Cell, Conv2d, Dense, Embedding, Initializer, Layer, LayerKind,
+    Nonlinearity, Pool2d, PositionEmbedding, Recurrent, Returns,
 };
 pub use optimizer::{Adam, Clip, Lion, Optimizer, RmsProp, Sgd};
 pub use param::{MAX_PARAMS, Param};

@@ -5,8 +5,9 @@ use std::fmt::{Display, Write};
 use super::control;
 use super::keys::{self, Choice, LossWord};
 use super::{
-    Activation, ClassWeights, Config, Conv2d, Curve, Data, DataSource, Dense, Layer, LayerKind,
-    Length, Loss, MicroBatch, Pool2d, Schedule, Table, Train, average, optimizer, param,
+    Activation, Cell, ClassWeights, Config, Conv2d, Curve, Data, DataSource, Dense, Layer,
+    LayerKind, Length, Loss, MicroBatch, Pool2d, Recurrent, Schedule, Table, Train, average,
+    optimizer, param,
 };
 
 pub(super) fn config(config: &Config) -> String {
@@ -139,7 +140,7 @@ fn data(toml: &mut Toml, data: &Data) {
             toml.put("context", data.text.context);
             toml.put("stride", data.text.stride);
         }
-        DataSource::Digits | DataSource::Idx | DataSource::Npy => {}
+        DataSource::Digits | DataSource::Idx | DataSource::Cifar10 | DataSource::Npy => {}
     }
     if let Some(augment) = &data.augment {
         toml.header("[data.augment]");
@@ -150,6 +151,7 @@ fn data(toml: &mut Toml, data: &Data) {
         toml.float("brightness", augment.brightness);
         toml.float("contrast", augment.contrast);
         toml.put("cutout", augment.cutout);
+        toml.float("mixup", augment.mixup);
     }
 }
 
@@ -299,6 +301,7 @@ fn layer(toml: &mut Toml, layer: &Layer) {
             toml.word("activation", *activation);
             toml.word("init", *init);
         }
+        LayerKind::Recurrent(layer) => recurrent(toml, layer),
         LayerKind::Embedding(embedding) => {
             toml.put("num_embeddings", embedding.num_embeddings);
             toml.put("embedding_dim", embedding.embedding_dim);
@@ -338,6 +341,16 @@ fn pool2d(toml: &mut Toml, pool: &Pool2d) {
     toml.size("padding", pool.padding);
 }
 
+fn recurrent(toml: &mut Toml, layer: &Recurrent) {
+    toml.put("hidden", layer.hidden);
+    toml.put("layers", layer.layers);
+    if let Cell::Rnn(nonlinearity) = layer.cell {
+        toml.word("nonlinearity", nonlinearity);
+    }
+    toml.word("return", layer.returns);
+    toml.word("init", layer.init);
+}
+
 impl LayerKind {
     /// The word for it in a configuration: `conv2d`, `max_pool2d`, `dense`, ….
     pub fn word(&self) -> &'static str {
@@ -346,6 +359,11 @@ impl LayerKind {
             Self::MaxPool2d(_) => "max_pool2d",
             Self::AvgPool2d(_) => "avg_pool2d",
             Self::Dense(_) => "dense",
+            Self::Recurrent(layer) => match layer.cell {
+                Cell::Rnn(_) => "rnn",
+                Cell::Lstm => "lstm",
+                Cell::Gru => "gru",
+            },
             Self::Embedding(_) => "embedding",
             Self::PositionEmbedding(_) => "position_embedding",
             Self::Attention(_) => "attention",

@@ -378,6 +378,8 @@ impl CaseInput {
 pub enum Domain {
     /// Standard normal.
     Normal,
+    /// Normal with this standard deviation: the weights of a recurrence, which larger ones would make chaotic.
+    Scaled(f64),
     /// Normal, but at least 0.05 away from zero: for functions with a kink there.
     AwayFromZero,
     /// All different and at least 0.01 apart: for maxima, whose gradient jumps at ties.

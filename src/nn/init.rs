@@ -191,6 +191,7 @@ mod tests {
         for (init, variance) in [
             ("kaiming_normal", 2.0 / 64.0),
             ("xavier_normal", 2.0 / 112.0),
+            ("normal", 0.0004),
         ] {
             let (weight, _) = initial(init);
             assert!(
@@ -235,6 +236,28 @@ mod tests {
                 assert!((dot - expected).abs() < 1e-6, "rows {i} and {j}: {dot}");
             }
         }
+    }
+
+    #[test]
+    fn the_first_values_of_weights_that_are_named_are_multiplied() {
+        let layers = "[[layer]]\nkind = \"flatten\"\n[[layer]]\nkind = \"dense\"\nout_features = 8\n\
+            [[layer]]\nkind = \"dense\"\nout_features = 10\n";
+        let initial = |param: &str| {
+            let text = format!(
+                "init = \"pytorch\"\n[data]\nsource = \"digits\"\n[optimizer]\nkind = \"sgd\"\n{param}{layers}"
+            );
+            let config = config::parse("net.toml", &text, &[]).expect("a configuration");
+            let network = Network::new(&config, [8, 8, 1], 10).expect("a network");
+            let offset = network.parameters[2].offset;
+            let slab = network.initial(1);
+            (slab[..offset].to_vec(), slab[offset..].to_vec())
+        };
+        let (first, second) = initial("");
+        let (same, scaled) = initial("[[param]]\nmatch = \"dense2\"\ninit_scale = 0.25\n");
+        assert_eq!(same, first);
+        let quarters: Vec<f32> = second.iter().map(|x| 0.25 * x).collect();
+        assert_eq!(scaled, quarters);
+        assert!(largest(&scaled) > 0.0, "they are not zero");
     }
 
     #[test]

@@ -21,31 +21,38 @@ pub mod confusion_matrix;
 pub mod conv2d;
 pub mod count_correct;
 pub mod cross_entropy;
+pub mod depthwise_conv2d;
 #[cfg(test)]
 mod descent;
 mod elementwise;
 pub mod embedding;
 pub mod gather_batch;
 pub mod gather_windows;
+pub mod gru;
 pub mod huber;
 pub mod lion;
 pub mod log_softmax;
 pub mod loss_scale;
+pub mod lstm;
 pub mod mae;
 pub mod matmul;
 pub mod max_pool2d;
+pub mod mixup;
 pub mod mse;
 pub mod mul;
 mod pooling;
+mod recurrence;
 pub mod reduce_sum;
 mod regression;
 pub mod relu;
 pub mod reshape;
 pub mod rmsprop;
+pub mod rnn;
 pub mod rotary;
 mod rowwise;
 pub mod scale;
 pub mod schedule;
+pub mod select;
 pub mod sgd;
 pub mod sigmoid;
 pub mod softmax;
@@ -109,24 +116,30 @@ registry![
     conv2d,
     count_correct,
     cross_entropy,
+    depthwise_conv2d,
     embedding,
     gather_batch,
     gather_windows,
+    gru,
     huber,
     lion,
     log_softmax,
+    lstm,
     loss_scale,
     mae,
     matmul,
     max_pool2d,
+    mixup,
     mse,
     mul,
     reduce_sum,
     relu,
     rmsprop,
+    rnn,
     rotary,
     scale,
     schedule,
+    select,
     sgd,
     sigmoid,
     softmax,

@@ -14,6 +14,8 @@ const STORED: &[&str] = &[
     "conv2d.backward_x",
     "conv2d.forward",
     "cross_entropy.backward",
+    "depthwise_conv2d.backward_x",
+    "depthwise_conv2d.forward",
     "matmul.forward",
     "max_pool2d.backward",
     "max_pool2d.forward",

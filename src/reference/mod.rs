@@ -20,25 +20,31 @@ pub mod confusion_matrix;
 pub mod conv2d;
 pub mod count_correct;
 pub mod cross_entropy;
+pub mod depthwise_conv2d;
 pub mod embedding;
 pub mod gather_batch;
 pub mod gather_windows;
+pub mod gru;
 pub mod huber;
 pub mod lion;
 pub mod log_softmax;
 pub mod loss_scale;
+pub mod lstm;
 pub mod mae;
 pub mod matmul;
 pub mod max_pool2d;
+pub mod mixup;
 pub mod mse;
 pub mod mul;
 pub mod reduce_sum;
 pub mod relu;
 pub mod reshape;
 pub mod rmsprop;
+pub mod rnn;
 pub mod rotary;
 pub mod scale;
 pub mod schedule;
+pub mod select;
 pub mod sgd;
 pub mod sigmoid;
 pub mod softmax;
@@ -53,4 +59,9 @@ use crate::graph::Array;
 fn group_of(groups: &Array, i: usize) -> (f64, f64) {
     let row = i / 64;
     (groups.data[row * 2], groups.data[row * 2 + 1])
+}
+
+/// `1 / (1 + exp(−x))`, the gate of a recurrent cell.
+fn logistic(x: f64) -> f64 {
+    1.0 / (1.0 + (-x).exp())
 }

@@ -21,13 +21,14 @@ use crate::nn::Network;
 use crate::plan::Plan;
 
 /// What the step reads and nothing changes: it is made anew from the configuration and the data.
-const CONSTANTS: [&str; 7] = [
+const CONSTANTS: [&str; 8] = [
     buffers::SAMPLES,
     buffers::LABELS,
     buffers::TARGETS,
     buffers::WEIGHTS,
     buffers::ONES,
     buffers::IDENTITY,
+    buffers::SHARES,
     buffers::GROUPS,
 ];
 

@@ -169,6 +169,7 @@ pub(super) fn width_that_fits(
         let layer = &config.layers[index];
         let key = match layer.kind {
             LayerKind::Conv2d(_) => "out_channels",
+            LayerKind::Recurrent(_) => "hidden",
             _ => "out_features",
         };
         Some((format!("layer.{}.{key}", layer.name), now, low))
@@ -185,6 +186,7 @@ fn width(config: &mut Config, index: usize) -> Option<&mut usize> {
     match &mut config.layers[index].kind {
         LayerKind::Conv2d(conv) if conv.groups == 1 => Some(&mut conv.out_channels),
         LayerKind::Dense(dense) => Some(&mut dense.out_features),
+        LayerKind::Recurrent(layer) => Some(&mut layer.hidden),
         _ => None,
     }
 }

@@ -19,13 +19,15 @@ use crate::ops::{
     stream_rows::StreamRows, weigh::Weigh,
 };
 
+mod asked;
 mod augment;
 mod resident;
 mod text;
 mod update;
 
+pub use asked::{next, prediction};
+use augment::{Other, Rows, strength};
 pub use resident::{Resident, Window};
-pub use text::next;
 
 /// Names of the buffers that outlive a step.
 pub mod buffers {
@@ -59,6 +61,8 @@ pub mod buffers {
     pub const POSITION: &str = "position";
     /// What the network shall say for each class: one-hot rows, or 0 and 1.
     pub const IDENTITY: &str = "one-hot rows";
+    /// The shares by which samples are mixed.
+    pub const SHARES: &str = "shares of mixup";
 }
 
 /// Steps whose metrics the ring on the adapter holds: the most that one submission may run.
@@ -107,6 +111,8 @@ struct Batch {
     weights: Value,
     /// What each row counts over the sum of that; where all count the same, `weights`.
     loss_weights: Value,
+    /// What else counts where samples are mixed.
+    other: Option<Other>,
     parameters: Value,
     /// Rows of scores.
     logits: Value,
@@ -138,6 +144,7 @@ impl Builder<'_> {
     /// Gathers some rows of the next batch of a part and runs the network, whose parameters are in `slab`, on them. A step of the
     /// pass goes through `streamed` rows.
     fn batch(&mut self, pass: &Pass, slab: &str, op: BatchIndices, streamed: usize) -> Batch {
+        let chooses = op.clone();
         let rows = op.rows.clone();
         let first_row = rows.start;
         let first = self.graph.values().len();
@@ -184,6 +191,19 @@ impl Builder<'_> {
                 self.graph.one(Weigh, &[weights, own, mean])
             }
         };
+        let (x, loss_weights, other) = if self.mixes() {
+            let rows = Rows {
+                op: chooses,
+                counters,
+                indices,
+                weights,
+                streamed,
+            };
+            let mixed = self.mix(x, loss_weights, &rows);
+            (mixed.x, mixed.own, Some(mixed.other))
+        } else {
+            (x, loss_weights, None)
+        };
         let parameters = self.slab(slab);
         let training = self.trains.then_some(Training {
             seed: self.config.seed,
@@ -204,6 +224,7 @@ impl Builder<'_> {
             target,
             weights: row_weights,
             loss_weights,
+            other,
             parameters,
             logits,
         }
@@ -272,47 +293,61 @@ impl Builder<'_> {
     }
 
     /// The weighted loss of each row of a batch: their sum is the mean over the real samples, as PyTorch takes it: Σ w · loss / Σ w.
+    /// Where samples are mixed, that of both targets by their shares.
     fn losses(&mut self, batch: &Batch) -> Value {
         self.graph.enter("loss");
+        let losses = self.losses_of(batch.logits, batch.target, batch.loss_weights);
+        match batch.other {
+            None => losses,
+            Some(other) => {
+                let others = self.losses_of(batch.logits, other.target, other.weights);
+                self.graph.one(Add, &[losses, others])
+            }
+        }
+    }
+
+    /// The weighted loss of each row against a target.
+    fn losses_of(&mut self, logits: Value, target: Target, weights: Value) -> Value {
         match self.config.train.loss {
             Loss::CrossEntropy { label_smoothing } => {
                 #[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
                 let label_smoothing = label_smoothing as f32;
-                let labels = self.labels(batch);
+                let Target::Labels(labels) = target else {
+                    unreachable!("the configuration refuses it for a regression");
+                };
                 self.graph.one(
                     CrossEntropy::Forward { label_smoothing },
-                    &[batch.logits, labels, batch.loss_weights],
+                    &[logits, labels, weights],
                 )
             }
-            Loss::BinaryCrossEntropy => self.loss_of_numbers(batch, BinaryCrossEntropy::Forward),
-            Loss::Mse => self.loss_of_numbers(batch, Mse::Forward),
-            Loss::Mae => self.loss_of_numbers(batch, Mae::Forward),
+            Loss::BinaryCrossEntropy => {
+                self.loss_of_numbers(logits, target, weights, BinaryCrossEntropy::Forward)
+            }
+            Loss::Mse => self.loss_of_numbers(logits, target, weights, Mse::Forward),
+            Loss::Mae => self.loss_of_numbers(logits, target, weights, Mae::Forward),
             Loss::Huber { delta } => {
                 #[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
                 let delta = delta as f32;
-                self.loss_of_numbers(batch, Huber::Forward { delta })
+                self.loss_of_numbers(logits, target, weights, Huber::Forward { delta })
             }
         }
     }
 
-    /// A loss against the numbers of a batch.
-    fn loss_of_numbers(&mut self, batch: &Batch, op: impl Op + 'static) -> Value {
-        let target = self.values(batch);
-        self.graph
-            .one(op, &[batch.logits, target, batch.loss_weights])
-    }
-
-    /// The classes of a batch, for a loss of classes.
-    fn labels(&self, batch: &Batch) -> Value {
-        match batch.target {
-            Target::Labels(labels) => labels,
-            Target::Values(_) => unreachable!("the configuration refuses it for a regression"),
-        }
+    /// A loss against numbers.
+    fn loss_of_numbers(
+        &mut self,
+        logits: Value,
+        target: Target,
+        weights: Value,
+        op: impl Op + 'static,
+    ) -> Value {
+        let target = self.values(target);
+        self.graph.one(op, &[logits, target, weights])
     }
 
     /// The numbers that a batch shall give, for a loss of numbers: of a class, its one-hot row.
-    fn values(&mut self, batch: &Batch) -> Value {
-        match batch.target {
+    fn values(&mut self, target: Target) -> Value {
+        match target {
             Target::Values(values) => values,
             Target::Labels(labels) => {
                 let rows = self.class_rows();
@@ -470,7 +505,7 @@ pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass
         config,
         data,
         mean_weight: None,
-        augment: config.data.augment.as_ref().map(augment::strength),
+        augment: strength(config),
         trains: true,
         graph: empty(config),
     };
@@ -559,22 +594,5 @@ pub fn evaluation(
     };
     let schedule = builder.schedule();
     builder.advance(pass, batch.counters, rows, measured, schedule);
-    (builder.graph, answers)
-}
-
-/// All samples of the data set at once, and the tensor (samples, classes) of their probabilities, or of the numbers of a regression.
-/// Of a text there is a row for each token.
-pub fn prediction(network: &Network, config: &Config, data: &Resident) -> (Graph, Value) {
-    let mut builder = Builder {
-        network,
-        config,
-        data,
-        mean_weight: None,
-        trains: false,
-        augment: None,
-        graph: empty(config),
-    };
-    let logits = builder.asked();
-    let answers = builder.answers(logits);
     (builder.graph, answers)
 }

@@ -21,14 +21,14 @@ use super::stream::{Feed, Feeder};
 use super::tuning::{Tune, Tuner};
 use super::weights::Weights;
 use super::{Evaluation, Request, mistakes, resident};
-use crate::config::{Config, Curve, Precision, Task};
+use crate::config::{self, Config, Curve, Precision, Task};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::{Executor, Gpu, Kernels};
 use crate::graph::Graph;
 use crate::nn::Network;
 use crate::ops::gather_batch::MAX_CHANNELS;
-use crate::ops::{loss_scale, state};
+use crate::ops::{loss_scale, mixup, state};
 use crate::plan::Plan;
 
 /// Trains.
@@ -79,7 +79,8 @@ fn checked_model(config: &Config, dataset: &Dataset) -> Result<Model> {
         ));
     }
     let [h, w, c] = dataset.sample_shape;
-    if config.data.augment.is_some() && (h * w == 1 || c > MAX_CHANNELS) {
+    let changes = (config.data.augment.as_ref()).is_some_and(config::Augment::changes_pictures);
+    if changes && (h * w == 1 || c > MAX_CHANNELS) {
         return Err(Error::usage(
             format!("data.augment: samples of {h} × {w} × {c} are no pictures"),
             format!(
@@ -484,6 +485,16 @@ fn write_constants(
         state::SCHEDULE * 4,
         &schedule,
     )?;
+    let alpha = (config.data.augment.as_ref()).map_or(0.0, |augment| augment.mixup);
+    if alpha > 0.0 {
+        let shares = mixup::shares(alpha);
+        session.memory.write(
+            &session.gpu,
+            buffers::SHARES,
+            (shares.len() * 4).next_multiple_of(16),
+            bytemuck::cast_slice(&shares),
+        )?;
+    }
     if config.train.loss.compares_rows() && !data.regression {
         session.write_class_rows(data.classes, network.outputs())?;
     }

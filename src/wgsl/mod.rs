@@ -24,7 +24,8 @@ macro_rules! fragments {
 }
 
 fragments![
-    argmax, binary, finite, flat, groups, philox, regression, state, subgroup, tail, unary
+    argmax, binary, finite, flat, groups, philox, recurrence, regression, squash, state, subgroup,
+    tail, unary
 ];
 
 /// Replaces each `#import name` line by the fragment of that name; a fragment already there is not repeated. Of `#if`, the side

@@ -28,7 +28,7 @@ kind = \"dense\"
 ";
     let expected = [
         "1: `sede`: unknown key `sede` in the top of the file; did you mean `seed`?; ",
-        "3: `\"digit\"`: `source` must be one of digits, idx, images, csv, npy, text, not \"digit\"; did you mean \"digits\"?; ",
+        "3: `\"digit\"`: `source` must be one of digits, idx, cifar10, images, csv, npy, text, not \"digit\"; did you mean \"digits\"?; ",
         "4: `1.0`: `validation` must be a number of at least 0 and below 1, not 1.0; too large; ",
         "6: `0`: `batch` must be a whole number from 1 to 65536, not 0; too small; ",
         "7: `epoch`: unknown key `epoch` in [train]; did you mean `epochs`?; ",
@@ -37,7 +37,7 @@ kind = \"dense\"
         "12: `nan`: `learning_rate` must be a number above 0, not nan; not a finite number; ",
         "15: `[3, 3, 3]`: `kernel` must be a whole number from 1 to 1024, or two of them as [height, width], not [3, 3, 3]; a list of 3; give [height, width], or one number for both",
         "16: `filters`: unknown key `filters` in layer 1; did you mean `out_channels`?; ",
-        "18: `\"dence\"`: `kind` must be one of conv2d, max_pool2d, avg_pool2d, dense, embedding, position_embedding, attention, flatten, relu, sigmoid, tanh, softmax, log_softmax, not \"dence\"; did you mean \"dense\"?; ",
+        "18: `\"dence\"`: `kind` must be one of conv2d, max_pool2d, avg_pool2d, dense, rnn, lstm, gru, embedding, position_embedding, attention, flatten, relu, sigmoid, tanh, softmax, log_softmax, not \"dence\"; did you mean \"dense\"?; ",
         "19: `[[layer]]`: `out_features` is missing in layer 3; needs `out_features`; add `out_features = …`, a whole number from 1 to 1048576",
     ];
     let found = mistakes(text);
@@ -460,6 +460,11 @@ fn keys_that_do_not_go_together_are_refused() {
             "do not divide",
         ),
         (
+            with("kind = \"embedding\"\nnum_embeddings = 5\nembedding_dim = 4\npadding_idx = 5"),
+            "9: `5`",
+            "must be one of 5 tokens",
+        ),
+        (
             SMALL.replace("[optimizer]", "mean = [0, 0]\nstd = [1, 1, 1]\n[optimizer]"),
             "4: `[1, 1, 1]`",
             "`mean` has 2",
@@ -518,12 +523,12 @@ fn keys_of_other_sources_are_refused_with_the_source_they_belong_to() {
         (
             "digits",
             "path = \"p\"",
-            "idx, images, csv, npy, text, not digits",
+            "idx, cifar10, images, csv, npy, text, not digits",
         ),
         (
             "text",
             "normalize = \"standard\"",
-            "digits, idx, images, csv, npy, not text",
+            "digits, idx, cifar10, images, csv, npy, not text",
         ),
         ("csv", "context = 8", "text, not csv"),
     ] {

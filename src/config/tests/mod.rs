@@ -14,6 +14,20 @@ source = \"digits\"
 [optimizer]
 kind = \"sgd\"
 [[layer]]
+kind = \"embedding\"
+num_embeddings = 70
+embedding_dim = 12
+padding_idx = 3
+[[layer]]
+kind = \"position_embedding\"
+init = \"normal\"
+[[layer]]
+kind = \"attention\"
+heads = 3
+causal = true
+rotary = true
+bias = false
+[[layer]]
 kind = \"flatten\"
 [[layer]]
 kind = \"dense\"
@@ -89,6 +103,7 @@ begin = 3
 every = 2
 [[param]]
 match = \"stem\"
+init_scale = 0.25
 lr_scale = 0.5
 decay_scale = 0.0
 [[param]]

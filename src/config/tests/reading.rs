@@ -380,8 +380,12 @@ fn changes_of_pictures_have_a_table_of_their_own() {
     assert_eq!(right(&config.to_toml()), config);
     let set = set(SMALL, &["data.augment.cutout=3"]).unwrap();
     assert_eq!(set.data.augment.unwrap().cutout, 3);
+    let mixed = right(&with("mixup = 0.2")).data.augment.unwrap();
+    assert_eq!((mixed.mixup, mixed.changes_pictures()), (0.2, false));
+    assert!(config.data.augment.unwrap().changes_pictures(), "it shifts");
     for (line, word) in [
         ("rotate = 91", "too large"),
+        ("mixup = 9", "too large"),
         ("flip = \"sideways\"", "must be one of none"),
         ("shfit = 1", "did you mean `shift`?"),
     ] {

@@ -6,6 +6,7 @@ mod activation;
 mod conv;
 mod dense;
 mod pool;
+mod recurrent;
 mod shape;
 mod token;
 
@@ -42,6 +43,7 @@ pub(super) fn rule(kind: &LayerKind) -> Box<dyn Rule + '_> {
         LayerKind::MaxPool2d(pool) => Box::new(pool::Pool::Max(pool)),
         LayerKind::AvgPool2d(pool) => Box::new(pool::Pool::Avg(pool)),
         LayerKind::Dense(dense) => Box::new(dense::Linear(dense)),
+        LayerKind::Recurrent(layer) => Box::new(recurrent::Recurrent(layer)),
         LayerKind::Embedding(embedding) => Box::new(token::Embedding(embedding)),
         LayerKind::PositionEmbedding(positions) => Box::new(token::Positions(positions)),
         LayerKind::Attention(attention) => Box::new(token::Attention(attention)),

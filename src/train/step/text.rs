@@ -3,14 +3,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Builder, Resident, buffers};
+use super::{Builder, buffers};
 use crate::config::{Config, Loss};
-use crate::graph::{Graph, Shape, TensorType, Value};
-use crate::nn::{Inputs, Network};
-use crate::ops::{
-    batch_indices::BatchIndices, gather_windows::GatherWindows, reduce_sum::ReduceSum,
-    reshape::Reshape, state,
-};
+use crate::graph::{Shape, TensorType, Value};
+use crate::ops::{gather_windows::GatherWindows, reduce_sum::ReduceSum, reshape::Reshape};
 
 impl Builder<'_> {
     /// The windows of these numbers and what follows each of their tokens: u32 (batch, context), twice.
@@ -53,33 +49,6 @@ impl Builder<'_> {
         self.graph.one(Reshape { shape }, &[x])
     }
 
-    /// What the network gives for all samples of the data set.
-    pub(super) fn asked(&mut self) -> Value {
-        let counters = "prediction counters";
-        let counters = self.graph.persistent(counters, state::counters());
-        let samples = self.data.samples;
-        let op = BatchIndices {
-            part: 0..samples,
-            batch: samples,
-            rows: 0..samples,
-            shuffle: None,
-        };
-        let chosen = self.graph.apply(Arc::new(op), &[counters]);
-        let indices = chosen.expect("counters fit")[0];
-        let x = match self.data.windows {
-            None => self.gather(samples, indices),
-            Some(_) => self.gather_windows(&(0..samples), indices)[0],
-        };
-        let parameters = self.slab(buffers::PARAMETERS);
-        let inputs = Inputs {
-            x,
-            parameters,
-            training: None,
-        };
-        let outputs = self.network.forward(&mut self.graph, inputs);
-        self.rows(outputs)
-    }
-
     /// What a network gives, one row below the other: of a text (batch, context, outputs) a row for each token.
     pub(super) fn rows(&mut self, outputs: Value) -> Value {
         let shape = self.graph.shape(outputs);
@@ -98,23 +67,4 @@ pub(super) fn without_smoothing(config: &Config) -> Config {
         *label_smoothing = 0.0;
     }
     config
-}
-
-/// One window of a text, and the scores of what follows its token at the place that [`buffers::POSITION`] holds: (1, vocabulary).
-pub fn next(network: &Network, config: &Config, data: &Resident) -> (Graph, Value) {
-    let mut builder = Builder {
-        network,
-        config,
-        data,
-        mean_weight: None,
-        trains: false,
-        augment: None,
-        graph: super::empty(config),
-    };
-    let logits = builder.asked();
-    let position = builder
-        .graph
-        .persistent(buffers::POSITION, TensorType::u32([1]));
-    let answer = builder.gather_floats(logits, position);
-    (builder.graph, answer)
 }
