@@ -54,6 +54,7 @@ impl Layer {
         let inputs = Inputs {
             x,
             parameters: slab,
+            statistics: None,
             training: None,
         };
         let y = network.forward(&mut graph, inputs);

@@ -99,6 +99,11 @@ impl Choice for Option<Activation> {
         ("relu", Some(Activation::Relu)),
         ("sigmoid", Some(Activation::Sigmoid)),
         ("tanh", Some(Activation::Tanh)),
+        ("gelu", Some(Activation::Gelu { tanh: false })),
+        ("silu", Some(Activation::Silu)),
+        ("leaky_relu", Some(Activation::LeakyRelu { slope: 0.01 })),
+        ("elu", Some(Activation::Elu { alpha: 1.0 })),
+        ("softplus", Some(Activation::Softplus)),
     ];
 }
 
@@ -143,4 +148,15 @@ impl Choice for LossWord {
         ("mae", Self::Mae),
         ("huber", Self::Huber),
     ];
+}
+
+/// How the normal distribution function in a GELU is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Approximate {
+    None,
+    Tanh,
+}
+
+impl Choice for Approximate {
+    const ALL: &'static [(&'static str, Self)] = &[("none", Self::None), ("tanh", Self::Tanh)];
 }

@@ -190,7 +190,7 @@ impl Writer {
         };
         demand.check(&gpu, |_| Fitting::default())?;
         let mut session = Session::new(gpu, resident::measure(model));
-        session.write_parameters(&slab)?;
+        session.write_parameters(&network, &slab)?;
         let Session {
             gpu,
             memory,

@@ -33,6 +33,8 @@ pub use resident::{Resident, Window};
 pub mod buffers {
     /// All trained tensors, one after the other.
     pub const PARAMETERS: &str = "parameters";
+    /// What layers remember of what went through them, one after the other.
+    pub const STATISTICS: &str = "statistics";
     /// The gradient of each, at the same place.
     pub const GRADIENTS: &str = "gradients";
     /// The same of a part of a batch, before it is added.
@@ -214,6 +216,7 @@ impl Builder<'_> {
         let inputs = Inputs {
             x,
             parameters,
+            statistics: self.statistics(),
             training,
         };
         let logits = self.network.forward(&mut self.graph, inputs);

@@ -99,6 +99,7 @@ fn scores_of_validation(config: &Config, dataset: &Dataset) -> [f64; 2] {
     let inputs = Inputs {
         x,
         parameters,
+        statistics: None,
         training: None,
     };
     let logits = network.forward(&mut graph, inputs);

@@ -30,6 +30,7 @@ impl Builder<'_> {
         let inputs = Inputs {
             x,
             parameters,
+            statistics: self.statistics(),
             training: None,
         };
         let outputs = self.network.forward(&mut self.graph, inputs);
