@@ -24,6 +24,8 @@ mod kernels;
 mod layering;
 // Single layers and small networks, computed by the references.
 mod layers;
+// Networks that are graphs, and the layers that join and reshape, against PyTorch.
+mod networks;
 // A hundred steps of every optimiser against PyTorch.
 mod optimizers;
 // Recurrent layers against PyTorch.

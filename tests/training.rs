@@ -17,6 +17,7 @@ use anygrad::train::{Control, Event, Outcome, Request, Tune, Weights, train, tra
 use crate::common;
 use crate::shaders::TARGETS;
 
+mod graphs;
 mod optimization;
 
 /// Every kind of layer, on small images of three channels whose extents divide nothing.

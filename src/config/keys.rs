@@ -5,7 +5,7 @@ pub use super::choice::Choice;
 pub(super) use super::choice::LossWord;
 use super::choice::words;
 use super::control::OnNanWord;
-pub use super::layer_keys::LAYER;
+pub use super::layer_keys::{BLOCK, LAYER};
 use super::schedule::{Anneal, MAX_MILESTONES, Unit};
 use super::{
     Categories, DataSource, Flip, Initializer, MAX_PARTS, Missing, Monitored, Normalize, Precision,
@@ -46,6 +46,8 @@ pub enum Takes {
     Floats(&'static Bounds),
     /// A list of strings.
     Texts,
+    /// A table of values by the names of a block's arguments.
+    Arguments,
     /// "balanced", or a table of numbers by the names of classes.
     ClassWeights(&'static Bounds),
     /// One of a few words.
@@ -185,6 +187,7 @@ pub static TOP: &[Key] = &[
     key("schedule", Takes::Table, Rule("a constant learning rate"), "how the learning rate moves"),
     key("checkpoint", Takes::Table, Rule("all its defaults"), "when the state of the training is written down"),
     key("early_stopping", Takes::Table, Rule("the training runs to its end"), "ends a training that no longer gets better"),
+    key("block", Takes::Table, Rule("none"), "layers that are used more than once, by the name of the block"),
     key("layer", Takes::Tables, Required, "the network, layer by layer"),
 ];
 
@@ -493,6 +496,8 @@ pub(super) fn home(name: &str) -> Option<&'static str> {
         Some("[early_stopping]")
     } else if LAYER.keys().any(is) {
         Some("a [[layer]]")
+    } else if BLOCK.iter().any(is) {
+        Some("a [block.NAME]")
     } else {
         None
     }
@@ -520,6 +525,7 @@ impl Takes {
                 "\"balanced\", or a table with {} for each class",
                 bounds.words
             ),
+            Self::Arguments => "a table with a value for each argument".to_owned(),
             Self::Texts => "a list of texts in quotes".to_owned(),
             Self::Choice(words) => format!("one of {}", words().join(", ")),
             Self::Table => "a table".to_owned(),

@@ -1,22 +1,47 @@
 //! One `[[layer]]`: what it says.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 /// One `[[layer]]`. Two are equal when they say the same, wherever they stand.
 #[derive(Clone, Debug)]
 pub struct Layer {
     /// `name`: unique among the layers, letters, digits, `_` and `-`, not digits alone. Default: what the layer is and its
-    /// number among those (`conv1`, `dense2`; both kinds of pooling are `pool`).
+    /// number among those (`conv1`, `dense2`; both kinds of pooling are `pool`). In a block it is a path, `block2/conv1`, and the
+    /// second of a repeated layer is `dense1/2`.
     pub name: String,
     /// The bytes of the source text that stand for the layer: its `kind = "…"`, for messages.
     pub span: Range<usize>,
+    /// `inputs`: what comes in. Default: what the layer before it gives.
+    pub inputs: Vec<Input>,
     /// `kind` and the keys of that kind.
     pub kind: LayerKind,
 }
 
+/// Where the input of a layer comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Input {
+    /// `"input"`: the sample.
+    Sample,
+    /// The layer of this number, which comes before it.
+    Layer(usize),
+}
+
+impl Input {
+    /// What the layer of this number takes if it does not say.
+    pub fn before(index: usize) -> Self {
+        match index {
+            0 => Self::Sample,
+            _ => Self::Layer(index - 1),
+        }
+    }
+}
+
+/// A layer that joins takes at most so many inputs.
+pub(super) const MAX_INPUTS: usize = 64;
+
 impl PartialEq for Layer {
     fn eq(&self, other: &Self) -> bool {
-        self.name == other.name && self.kind == other.kind
+        self.name == other.name && self.inputs == other.inputs && self.kind == other.kind
     }
 }
 
@@ -63,6 +88,20 @@ pub enum LayerKind {
     Softmax,
     /// `log_softmax` over the features.
     LogSoftmax,
+    /// `add`: the sum of its inputs, element by element.
+    Add,
+    /// `mul`: the product of its inputs, element by element.
+    Mul,
+}
+
+impl LayerKind {
+    /// How many inputs it takes.
+    pub fn inputs(&self) -> RangeInclusive<usize> {
+        match self {
+            Self::Add | Self::Mul => 2..=MAX_INPUTS,
+            _ => 1..=1,
+        }
+    }
 }
 
 /// A two-dimensional convolution, with PyTorch's meaning of every number.

@@ -5,7 +5,7 @@ use super::keys::Fallback::{Bool, Float, Int, Required, Rule, Word};
 use super::keys::{
     BELOW_ONE, BELOW_ONE_NOT_ZERO, Family, Key, NOT_NEGATIVE, POSITIVE, Takes, Variant, key,
 };
-use super::{Activation, Initializer, Nonlinearity, Returns};
+use super::{Activation, Initializer, MAX_LAYERS, Nonlinearity, Returns};
 
 const MAX_WIDTH: u64 = 1 << 20;
 const MAX_WINDOW: u64 = 1024;
@@ -47,6 +47,15 @@ const HIDDEN: Key = key("hidden", Takes::Int(1, MAX_HIDDEN), Required, "how many
 const LAYERS: Key = key("layers", Takes::Int(1, MAX_STACK), Int(1), "how many, each over the sequence of the one before");
 #[rustfmt::skip]
 const RETURN: Key = key("return", Takes::Choice(words::<Returns>), Word("sequence"), "the state after every step, or after the last");
+#[rustfmt::skip]
+const WITH: Key = key("with", Takes::Arguments, Rule("what the block says"), "values for the arguments of the block: x is put where a layer of it says \"$x\"");
+
+/// `[block.NAME]`.
+#[rustfmt::skip]
+pub static BLOCK: &[Key] = &[
+    key("layer", Takes::Tables, Required, "its layers, as those of the network"),
+    key("with", Takes::Arguments, Rule("given where it is used"), "values for its arguments where a use gives none"),
+];
 
 /// `[[layer]]`.
 #[rustfmt::skip]
@@ -54,6 +63,8 @@ pub static LAYER: Family = Family {
     common: &[
         key("kind", Takes::Choice(layer_kinds), Required, "what the layer does"),
         key("name", Takes::Text, Rule("what it is and its number among those, as conv1"), "unique name of letters, digits, _ and -"),
+        key("inputs", Takes::Texts, Rule("the layer before it"), "names of the layers whose outputs come in; \"input\": what comes into the block or network"),
+        key("repeat", Takes::Int(1, MAX_LAYERS as u64), Int(1), "so many of it, one behind the other: NAME/1, NAME/2, …"),
     ],
     variants: &[
         Variant { kind: "conv2d", keys: &[
@@ -128,5 +139,11 @@ pub static LAYER: Family = Family {
         Variant { kind: "adaptive_max_pool2d", keys: ADAPTIVE },
         Variant { kind: "softmax", keys: &[] },
         Variant { kind: "log_softmax", keys: &[] },
+        Variant { kind: "add", keys: &[] },
+        Variant { kind: "mul", keys: &[] },
+        Variant { kind: "block", keys: &[
+            key("block", Takes::Text, Required, "the name of a block, whose layers stand here"),
+            WITH,
+        ] },
     ],
 };

@@ -6,8 +6,8 @@ use super::control;
 use super::keys::{self, Choice, LossWord};
 use super::{
     Activation, BatchNorm, Cell, ClassWeights, Config, Conv2d, Curve, Data, DataSource, Dense,
-    Dropout, GroupNorm, Layer, LayerKind, LayerNorm, Length, Loss, MicroBatch, Pool2d, Recurrent,
-    RmsNorm, Schedule, Table, Train, average, optimizer, param,
+    Dropout, GroupNorm, Input, Layer, LayerKind, LayerNorm, Length, Loss, MicroBatch, Pool2d,
+    Recurrent, RmsNorm, Schedule, Table, Train, average, optimizer, param,
 };
 
 pub(super) fn config(config: &Config) -> String {
@@ -29,8 +29,12 @@ pub(super) fn config(config: &Config) -> String {
         config.checkpoints,
         config.early_stopping.as_ref(),
     );
-    for each in &config.layers {
+    for (index, each) in config.layers.iter().enumerate() {
         layer(&mut toml, each);
+        if each.inputs != [Input::before(index)] {
+            let names = each.inputs.iter().map(|input| config.input_name(*input));
+            toml.texts("inputs", &names.map(str::to_owned).collect::<Vec<_>>());
+        }
     }
     toml.0
 }
@@ -344,7 +348,9 @@ fn layer(toml: &mut Toml, layer: &Layer) {
         | LayerKind::Activation(_)
         | LayerKind::GlobalAvgPool
         | LayerKind::Softmax
-        | LayerKind::LogSoftmax => {}
+        | LayerKind::LogSoftmax
+        | LayerKind::Add
+        | LayerKind::Mul => {}
     }
 }
 
@@ -405,6 +411,8 @@ impl LayerKind {
             Self::AdaptiveMaxPool2d(_) => "adaptive_max_pool2d",
             Self::Softmax => "softmax",
             Self::LogSoftmax => "log_softmax",
+            Self::Add => "add",
+            Self::Mul => "mul",
         }
     }
 }

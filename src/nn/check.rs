@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::layers::{self, Check};
 use super::signal::Flattened;
 use super::{Inputs, Layer, Network, Signal, params};
-use crate::config::{self, BatchNorm, Config, GroupNorm, LayerKind, Loss, MicroBatch, Task};
+use crate::config::{self, BatchNorm, Config, GroupNorm, Input, LayerKind, Loss, MicroBatch, Task};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, MAX_ELEMENTS, TensorType};
 use crate::ops::cross_entropy::MAX_CLASSES;
@@ -56,13 +56,23 @@ fn walk(
             )
         };
         let first = network.parameters.len();
+        let inputs: Vec<Signal> = layer
+            .inputs
+            .iter()
+            .map(|&input| network.signal(input).clone())
+            .collect();
+        let names: Vec<&str> = layer
+            .inputs
+            .iter()
+            .map(|&input| config.input_name(input))
+            .collect();
         let first_statistic = network.statistics.len();
-        let input = network.output().clone();
         let mut at = Check {
-            inputs: std::slice::from_ref(&input),
+            inputs: &inputs,
+            input_names: &names,
             index,
             name: &layer.name,
-            before_rectifier: rectified(&config.layers[index + 1..]),
+            before_rectifier: rectified(config, index),
             in_file_order: in_file_order.contains(&index),
             absorbs: false,
             network: &mut network,
@@ -70,8 +80,10 @@ fn walk(
         let output = layers::rule(&layer.kind)
             .check(&mut at)
             .map_err(|refusal| refuse(refusal.message, &refusal.label, &refusal.help))?;
-        if !at.absorbs && output.flattened != input.flattened {
-            seen.extend(input.flattened.map(|Flattened { layer, .. }| layer));
+        if !at.absorbs {
+            let rows = inputs.iter().map(|input| input.flattened);
+            let lost = rows.filter(|row| *row != output.flattened).flatten();
+            seen.extend(lost.map(|Flattened { layer, .. }| layer));
         }
         let batch = config.train.rows();
         if !countable(batch, &output) {
@@ -90,8 +102,12 @@ fn walk(
                 "make it smaller, or reduce its input before it",
             ));
         }
+        let takes = (layer.inputs != [Input::before(index)])
+            .then(|| names.iter().map(|&name| name.to_owned()).collect());
         network.layers.push(Layer {
             name: layer.name.clone(),
+            inputs: layer.inputs.clone(),
+            takes: takes.unwrap_or_default(),
             kind: layer.kind.clone(),
             output,
             parameters: first..network.parameters.len(),
@@ -104,20 +120,21 @@ fn walk(
     Ok((network, seen))
 }
 
-/// Whether a ReLU, or what is shaped like one, is all that comes next, perhaps behind a normalisation.
-fn rectified(layers: &[config::Layer]) -> bool {
-    match layers.first().map(|layer| &layer.kind) {
-        Some(LayerKind::Activation(activation)) => activation.is_rectifier(),
-        Some(
-            LayerKind::BatchNorm(BatchNorm { activation, .. })
-            | LayerKind::GroupNorm(GroupNorm { activation, .. }),
-        ) => match activation {
+/// Whether ReLUs, or what is shaped like them, are all that take what comes out of a layer, perhaps behind a normalisation.
+fn rectified(config: &Config, index: usize) -> bool {
+    let all = config.layers.iter().enumerate().skip(index + 1);
+    let mut takers = all.filter(|(_, layer)| layer.inputs.contains(&Input::Layer(index)));
+    let fits = |(taker, layer): (usize, &config::Layer)| match &layer.kind {
+        LayerKind::Activation(activation) => activation.is_rectifier(),
+        LayerKind::BatchNorm(BatchNorm { activation, .. })
+        | LayerKind::GroupNorm(GroupNorm { activation, .. }) => match activation {
             Some(activation) => activation.is_rectifier(),
-            None => rectified(&layers[1..]),
+            None => rectified(config, taker),
         },
-        Some(LayerKind::LayerNorm(_) | LayerKind::RmsNorm(_)) => rectified(&layers[1..]),
+        LayerKind::LayerNorm(_) | LayerKind::RmsNorm(_) => rectified(config, taker),
         _ => false,
-    }
+    };
+    takers.next().is_some_and(fits) && takers.all(fits)
 }
 
 /// Whether kernels can count the elements of a batch of this shape.

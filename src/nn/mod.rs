@@ -12,7 +12,7 @@ mod signal;
 
 use std::ops::Range;
 
-use crate::config::{Config, LayerKind};
+use crate::config::{Config, Input, LayerKind};
 use crate::error::Result;
 use crate::graph::{Graph, SLICE_ALIGNMENT, Shape, ShapeError, Value};
 use crate::ops::{reshape::Reshape, state};
@@ -42,6 +42,10 @@ pub struct Network {
 #[derive(Clone, Debug)]
 struct Layer {
     name: String,
+    /// Where what it takes comes from.
+    inputs: Vec<Input>,
+    /// What that is called, where it is not what comes out of the layer before it.
+    takes: Vec<String>,
     kind: LayerKind,
     /// What comes out of it.
     output: Signal,
@@ -161,7 +165,14 @@ impl Network {
             let shape = tensor.shape;
             x = graph.one(Reshape { shape }, &[x]);
         }
+        let sample = x;
+        let mut outputs = Vec::with_capacity(self.layers.len());
         for (index, layer) in self.layers.iter().enumerate() {
+            let takes = layer.inputs.iter().map(|&input| match input {
+                Input::Sample => sample,
+                Input::Layer(index) => outputs[index],
+            });
+            let takes: Vec<Value> = takes.collect();
             let outside = graph.enter(layer.name.clone());
             let indices = layer.parameters.clone();
             let parameters: Vec<Value> = indices
@@ -182,7 +193,7 @@ impl Network {
                 .collect();
             let appended = layers::rule(&layer.kind).append(&mut layers::Append {
                 graph,
-                inputs: &[x],
+                inputs: &takes,
                 index,
                 parameters: &parameters,
                 statistics: &statistics,
@@ -192,8 +203,17 @@ impl Network {
             graph.enter(outside);
             x = appended.map_err(|error| (index, error))?;
             graph.set_label(x, layer.name.clone());
+            outputs.push(x);
         }
         Ok(x)
+    }
+
+    /// What comes out of a layer, or into the network.
+    fn signal(&self, input: Input) -> &Signal {
+        match input {
+            Input::Sample => &self.input,
+            Input::Layer(index) => &self.layers[index].output,
+        }
     }
 
     /// The part of a slab that is a parameter.
@@ -249,7 +269,7 @@ impl Network {
             .iter()
             .map(|layer| LayerSummary {
                 name: layer.name.clone(),
-                kind: layers::describe(&layer.kind),
+                kind: layers::describe(&layer.kind, &layer.takes),
                 output: layer.output.shape.clone(),
                 parameters: self.parameters[layer.parameters.clone()]
                     .iter()

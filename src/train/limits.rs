@@ -136,7 +136,11 @@ pub(super) fn width_that_fits(
     let parameters: Vec<usize> = (network.summary().iter())
         .map(|layer| layer.parameters)
         .collect();
-    let mut hidden: Vec<usize> = (0..config.layers.len().saturating_sub(1)).collect();
+    // The width of a layer that a block or a repetition made cannot be set for it alone.
+    let own = |&index: &usize| !config.layers[index].name.contains('/');
+    let mut hidden: Vec<usize> = (0..config.layers.len().saturating_sub(1))
+        .filter(own)
+        .collect();
     hidden.sort_by_key(|&index| std::cmp::Reverse(parameters[index]));
     let candidates = hidden.into_iter().take(TRIED).filter_map(|index| {
         let now = *width(&mut config.clone(), index)?;

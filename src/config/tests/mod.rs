@@ -2,6 +2,7 @@
 
 use super::*;
 
+mod blocks;
 mod hostile;
 mod mistakes;
 mod overrides;

@@ -6,6 +6,7 @@ mod activation;
 mod conv;
 mod dense;
 mod dropout;
+mod join;
 mod norm;
 mod pool;
 mod recurrent;
@@ -61,6 +62,8 @@ pub(super) fn rule(kind: &LayerKind) -> Box<dyn Rule + '_> {
         LayerKind::Activation(activation) => Box::new(*activation),
         LayerKind::Softmax => Box::new(activation::Exponentials::Softmax),
         LayerKind::LogSoftmax => Box::new(activation::Exponentials::LogSoftmax),
+        LayerKind::Add => Box::new(join::Elements::Add),
+        LayerKind::Mul => Box::new(join::Elements::Mul),
     }
 }
 
@@ -120,6 +123,8 @@ impl Refusal {
 pub(super) struct Check<'a> {
     /// What comes in, one for each input.
     pub(super) inputs: &'a [Signal],
+    /// What the inputs are called in the file.
+    pub(super) input_names: &'a [&'a str],
     /// Where the layer is in the network.
     pub(super) index: usize,
     pub(super) name: &'a str,
@@ -263,9 +268,12 @@ fn pair([height, width]: [usize; 2]) -> String {
     format!("{height}×{width}")
 }
 
-/// A layer in a few words: `conv2d 3×3, relu`.
-pub(super) fn describe(kind: &LayerKind) -> String {
+/// A layer in a few words: `conv2d 3×3, relu`, and what it takes if that is not the layer before it: `add of conv2, input`.
+pub(super) fn describe(kind: &LayerKind, takes: &[String]) -> String {
     let mut words = Words(kind.word().to_owned());
     rule(kind).describe(&mut words);
+    if !takes.is_empty() {
+        words.add(format!("of {}", takes.join(", ")));
+    }
     words.0
 }
