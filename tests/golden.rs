@@ -557,7 +557,7 @@ fn resnet20_trains_as_in_pytorch() {
         tune: Tune::Off,
         profile: false,
     };
-    let mut losses = Vec::new();
+    let mut losses: Vec<f32> = Vec::new();
     train_on(&request, &dataset, &mut |event: &Event| {
         if let Event::Steps(steps) = event {
             losses.extend(&steps.losses);

@@ -217,9 +217,9 @@ pub enum Loss {
 pub use average::Average;
 pub use control::{Checkpoints, EarlyStopping, Every, Monitored, OnNan, Rollback};
 pub use layer::{
-    Activation, Attention, BatchNorm, Cell, Conv2d, Dense, Dropout, Embedding, GroupNorm,
-    Initializer, Input, Layer, LayerKind, LayerNorm, Nonlinearity, Pool2d, PositionEmbedding,
-    Recurrent, Returns, RmsNorm,
+    Activation, Attention, Axis, BatchNorm, Cell, Conv2d, ConvTranspose2d, Dense, Dropout,
+    Embedding, GroupNorm, Initializer, Input, Layer, LayerKind, LayerNorm, Nonlinearity, Pad,
+    Pool2d, PositionEmbedding, Recurrent, Returns, RmsNorm, Slice, Upsample, UpsampleMode,
 };
 pub use optimizer::{Adam, Clip, Lion, Optimizer, RmsProp, Sgd};
 pub use param::{MAX_PARAMS, Param};

@@ -217,7 +217,7 @@ fn a_key_of_another_table_is_sent_home() {
     );
     let found = mistake_with("kind = \"dense\"", "kernel = 3");
     assert!(
-        found.contains("`kernel` belongs to conv2d, max_pool2d and avg_pool2d, not dense"),
+        found.contains("`kernel` belongs to conv2d, conv1d, conv_transpose2d, max_pool2d, avg_pool2d, max_pool1d and avg_pool1d, not dense"),
         "{found}"
     );
     let found = mistake_with("[optimizer]", "beta1 = 0.9");
