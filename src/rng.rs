@@ -22,6 +22,8 @@ pub enum Stream {
     Holdout = 5,
     /// How pictures are changed while training; only `shaders/augment.wgsl` and its reference draw from it.
     Augment = 6,
+    /// What dropout zeroes; only `shaders/dropout.wgsl` and its reference draw from it.
+    Dropout = 7,
     /// What a sample is mixed with while training, and how much; only `shaders/mixup.wgsl` and its reference draw from it.
     Mixup = 8,
 }

@@ -5,7 +5,7 @@ pub use super::choice::Choice;
 pub(super) use super::choice::LossWord;
 use super::choice::words;
 use super::control::OnNanWord;
-pub use super::layer_keys::LAYER;
+pub use super::layer_keys::{BLOCK, LAYER};
 use super::schedule::{Anneal, MAX_MILESTONES, Unit};
 use super::{
     Categories, DataSource, Flip, Initializer, MAX_PARTS, Missing, Monitored, Normalize, Precision,
@@ -46,6 +46,8 @@ pub enum Takes {
     Floats(&'static Bounds),
     /// A list of strings.
     Texts,
+    /// A table of values by the names of a block's arguments.
+    Arguments,
     /// "balanced", or a table of numbers by the names of classes.
     ClassWeights(&'static Bounds),
     /// One of a few words.
@@ -108,12 +110,12 @@ static ANY: Bounds = Bounds {
     max: f32::MAX as f64,
     words: "a number",
 };
-static POSITIVE: Bounds = Bounds {
+pub(super) static POSITIVE: Bounds = Bounds {
     min: f32::MIN_POSITIVE as f64,
     max: f32::MAX as f64,
     words: "a number above 0",
 };
-static NOT_NEGATIVE: Bounds = Bounds {
+pub(super) static NOT_NEGATIVE: Bounds = Bounds {
     min: 0.0,
     max: f32::MAX as f64,
     words: "a number of at least 0",
@@ -123,12 +125,12 @@ static AT_LEAST_ONE: Bounds = Bounds {
     max: 1e18,
     words: "a number of at least 1",
 };
-static BELOW_ONE_NOT_ZERO: Bounds = Bounds {
+pub(super) static BELOW_ONE_NOT_ZERO: Bounds = Bounds {
     min: 1e-6,
     max: 1.0,
     words: "a number above 0 and at most 1",
 };
-static BELOW_ONE: Bounds = Bounds {
+pub(super) static BELOW_ONE: Bounds = Bounds {
     min: 0.0,
     max: 1.0 - f32::EPSILON as f64 / 2.0,
     words: "a number of at least 0 and below 1",
@@ -185,6 +187,7 @@ pub static TOP: &[Key] = &[
     key("schedule", Takes::Table, Rule("a constant learning rate"), "how the learning rate moves"),
     key("checkpoint", Takes::Table, Rule("all its defaults"), "when the state of the training is written down"),
     key("early_stopping", Takes::Table, Rule("the training runs to its end"), "ends a training that no longer gets better"),
+    key("block", Takes::Table, Rule("none"), "layers that are used more than once, by the name of the block"),
     key("layer", Takes::Tables, Required, "the network, layer by layer"),
 ];
 
@@ -493,6 +496,8 @@ pub(super) fn home(name: &str) -> Option<&'static str> {
         Some("[early_stopping]")
     } else if LAYER.keys().any(is) {
         Some("a [[layer]]")
+    } else if BLOCK.iter().any(is) {
+        Some("a [block.NAME]")
     } else {
         None
     }
@@ -520,6 +525,7 @@ impl Takes {
                 "\"balanced\", or a table with {} for each class",
                 bounds.words
             ),
+            Self::Arguments => "a table with a value for each argument".to_owned(),
             Self::Texts => "a list of texts in quotes".to_owned(),
             Self::Choice(words) => format!("one of {}", words().join(", ")),
             Self::Table => "a table".to_owned(),

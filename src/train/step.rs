@@ -30,6 +30,8 @@ pub use resident::{Resident, Window};
 pub mod buffers {
     /// All trained tensors, one after the other.
     pub const PARAMETERS: &str = "parameters";
+    /// What layers remember of what went through them, one after the other.
+    pub const STATISTICS: &str = "statistics";
     /// The gradient of each, at the same place.
     pub const GRADIENTS: &str = "gradients";
     /// The same of a part of a batch, before it is added.
@@ -196,6 +198,7 @@ impl Builder<'_> {
         let inputs = Inputs {
             x,
             parameters,
+            statistics: self.statistics(),
             training,
         };
         let logits = self.network.forward(&mut self.graph, inputs);
@@ -585,6 +588,7 @@ pub fn prediction(network: &Network, config: &Config, data: &Resident) -> (Graph
     let inputs = Inputs {
         x,
         parameters,
+        statistics: builder.statistics(),
         training: None,
     };
     let logits = network.forward(&mut builder.graph, inputs);

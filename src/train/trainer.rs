@@ -188,7 +188,7 @@ fn train_in<'scope>(
     // Not before the adapter can hold them: a network beyond it may be beyond the host, too.
     let slab = given.unwrap_or_else(|| network.initial(config.seed));
     let mut session = Session::with(gpu, kernels, resident::measure(model));
-    session.write_parameters(&slab)?;
+    session.write_parameters(&network, &slab)?;
     write_constants(&mut session, &network, config, &data)?;
     resident::upload(&session.gpu, &mut session.memory, dataset, model, &data)?;
     let batch = config.train.rows();
@@ -273,7 +273,7 @@ fn train_in<'scope>(
                     let zeros = vec![0; session.memory.bytes(name) / 4];
                     session.memory.overwrite(&session.gpu, name, &zeros);
                 }
-                session.write_parameters(&slab)?;
+                session.write_parameters(&network, &slab)?;
                 write_constants(&mut session, &network, config, &data)?;
             }
             let graph = step::training(&network, config, &data, &passes.training);
@@ -300,7 +300,11 @@ fn train_in<'scope>(
         _ => None,
     };
     let weights = |buffer| {
-        let slab = session.memory.read(&session.gpu, buffer)?;
+        let mut slab = session.memory.read(&session.gpu, buffer)?;
+        // The running statistics belong to an average as they are.
+        if network.statistics_elements > 0 {
+            slab.extend(session.memory.read(&session.gpu, buffers::STATISTICS)?);
+        }
         let slab: Vec<f32> = slab.into_iter().map(f32::from_bits).collect();
         refuse_not_finite(&network, &slab)?;
         Ok::<_, Error>(Weights::from_slab(&network, &slab))
@@ -429,16 +433,14 @@ fn given_weights(path: &Path, network: &Network) -> Result<Vec<f32>> {
 
 /// The loss of a step is measured before its update, so only the weights tell whether the last update was sound.
 fn refuse_not_finite(network: &Network, slab: &[f32]) -> Result<()> {
-    let broken = network.parameters.iter().find(|parameter| {
-        let numbers = &slab[parameter.offset..][..parameter.shape.elements()];
-        !numbers.iter().all(|number| number.is_finite())
-    });
-    match broken {
+    let weights = Weights::from_slab(network, slab);
+    let mut tensors = weights.tensors().iter();
+    match tensors.find(|tensor| !tensor.data.iter().all(|number| number.is_finite())) {
         None => Ok(()),
-        Some(parameter) => Err(Error::check(
+        Some(tensor) => Err(Error::check(
             format!(
                 "`{}` holds numbers that are not finite after the last step",
-                parameter.name
+                tensor.name
             ),
             "the training diverged: try a smaller learning rate, as in --set optimizer.learning_rate=0.001",
         )),

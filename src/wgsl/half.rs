@@ -8,15 +8,19 @@ use std::collections::BTreeMap;
 /// A load `x[i]` of a `vec4<f32>` becomes `vec4<f32>(x[i])`, a store `y[i] = z;` becomes `y[i] = vec4<f16>(z);`, to the nearest.
 /// Bindings of other types stay as they are: [`super::Module::stores_half`] tells whether one was changed.
 pub fn halved(text: &str, bindings: &[usize]) -> String {
-    let wide = text.lines().find_map(|line| {
-        let kind = line.strip_prefix("alias Load = ")?;
-        kind.strip_suffix(';')
-    });
+    let aliases: BTreeMap<&str, &str> = text
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix("alias ")?
+                .strip_suffix(';')?
+                .split_once(" = ")
+        })
+        .collect();
     let mut arrays = BTreeMap::new();
     let mut code = String::from("enable f16;\n");
     for line in text.lines() {
         let line = line.split("//").next().unwrap_or_default().trim_end();
-        match declaration(line, bindings, wide) {
+        match declaration(line, bindings, &aliases) {
             Some((name, kind)) => {
                 let at = line.rfind(&format!("{name}:")).unwrap_or(line.len());
                 code += &format!("{}{name}: array<{}>;\n", &line[..at], half(kind));
@@ -31,11 +35,11 @@ pub fn halved(text: &str, bindings: &[usize]) -> String {
     accesses(&code, &arrays)
 }
 
-/// Name and element type of the array of floats that a line declares at one of the bindings. `wide` is what `Load` stands for.
+/// Name and element type of the array of floats that a line declares at one of the bindings, perhaps under an alias.
 fn declaration<'a>(
     line: &'a str,
     bindings: &[usize],
-    wide: Option<&'a str>,
+    aliases: &BTreeMap<&'a str, &'a str>,
 ) -> Option<(&'a str, &'a str)> {
     let rest = line.strip_prefix("@group(0) @binding(")?;
     let (number, rest) = rest.split_once(')')?;
@@ -44,7 +48,7 @@ fn declaration<'a>(
     }
     let (name, kind) = rest.split_once('>')?.1.split_once(':')?;
     let kind = kind.trim().strip_prefix("array<")?.strip_suffix(">;")?;
-    let kind = if kind == "Load" { wide? } else { kind };
+    let kind = aliases.get(kind).copied().unwrap_or(kind);
     let floats = kind == "f32" || kind.starts_with("vec") && kind.ends_with("<f32>");
     floats.then_some((name.trim(), kind))
 }

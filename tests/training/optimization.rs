@@ -138,7 +138,9 @@ fn accumulated_gradients_and_micro_batches_are_one_large_batch() {
     let dataset = random_dataset();
     let optimizer = "kind = \"sgd\"\nlearning_rate = 0.1\nmomentum = 0.9\nclip_norm = 0.5\n[average]\nkind = \"ema\"\ndecay = 0.5";
     let of = |batch: usize, train: &str| {
-        let text = small(optimizer, train, "").to_toml();
+        // Every sample has its mask in whatever part of a batch it is.
+        let masked = "[[layer]]\nkind = \"dropout\"\np = 0.3\n";
+        let text = small(optimizer, train, masked).to_toml();
         let text = text.replace("\nbatch = 5\n", &format!("\nbatch = {batch}\n"));
         let config = config::parse("parts.toml", &text, &[]).unwrap();
         trained(&config, &dataset, Trust::Trusted)
