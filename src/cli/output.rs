@@ -225,7 +225,9 @@ impl Out {
         for (stream, bytes) in self.held.take().into_iter().flatten() {
             // Who closed a stream does not want to know.
             let _ = match stream {
-                Stream::Output => io::stdout().write_all(&bytes).and_then(|()| io::stdout().flush()),
+                Stream::Output => io::stdout()
+                    .write_all(&bytes)
+                    .and_then(|()| io::stdout().flush()),
                 Stream::Error => io::stderr().write_all(&bytes),
             };
         }
@@ -418,7 +420,10 @@ mod tests {
             .collect();
         assert_eq!(said[0], (Stream::Output, "one\n".to_owned()));
         assert_eq!(said[1].0, Stream::Error);
-        assert!(said[1].1.contains("\u{1b}[") && said[1].1.ends_with(" two\n"), "{said:?}");
+        assert!(
+            said[1].1.contains("\u{1b}[") && said[1].1.ends_with(" two\n"),
+            "{said:?}"
+        );
         assert!(!out.is_held(), "it was taken");
     }
 

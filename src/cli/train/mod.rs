@@ -152,7 +152,14 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
     let shows = options.tui;
     #[cfg(not(feature = "tui"))]
     let shows = false;
-    let (summary, folder) = once(&request, &begin.kept, begin.folder, &options.out, shows, out)?;
+    let (summary, folder) = once(
+        &request,
+        &begin.kept,
+        begin.folder,
+        &options.out,
+        shows,
+        out,
+    )?;
     tell_end(&summary, &folder, &begin.kept, out)
 }
 
@@ -166,7 +173,8 @@ fn once(
     out: &Out,
 ) -> Result<(Summary, PathBuf)> {
     #[cfg(feature = "tui")]
-    let dashboard = (shows.then(|| tui::Dashboard::open(request.control.stop.clone(), out))).transpose()?;
+    let dashboard =
+        (shows.then(|| tui::Dashboard::open(request.control.stop.clone(), out))).transpose()?;
     if shows {
         out.hold_back();
     }

@@ -15,7 +15,9 @@ use std::time::Duration;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::Show;
-use ratatui::crossterm::event::{self, Event as Input, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use ratatui::crossterm::event::{
+    self, Event as Input, KeyCode, KeyEvent, KeyEventKind, KeyModifiers,
+};
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
@@ -96,7 +98,12 @@ fn show(mut screen: Screen, board: &Mutex<Board>, stop: &Stop) {
     loop {
         {
             let board = lock(board);
-            if board.is_over || screen.terminal.draw(|frame| view::draw(frame, &board)).is_err() {
+            if board.is_over
+                || screen
+                    .terminal
+                    .draw(|frame| view::draw(frame, &board))
+                    .is_err()
+            {
                 return;
             }
         }

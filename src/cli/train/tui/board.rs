@@ -123,9 +123,10 @@ impl Board {
         if let Some(progress) = self.progress.filter(|progress| progress.step > last) {
             train.push((progress.step as f64, progress.train.metric.value()));
         }
-        let validation = self.epochs.iter().filter_map(|epoch| {
-            Some((epoch.step as f64, epoch.validation?.metric.value()))
-        });
+        let validation = self
+            .epochs
+            .iter()
+            .filter_map(|epoch| Some((epoch.step as f64, epoch.validation?.metric.value())));
         [train, validation.collect()]
     }
 
@@ -176,7 +177,8 @@ impl Curve {
         if self.count < self.stride {
             return;
         }
-        self.points.push((step as f64, self.sum / f64::from(self.count)));
+        self.points
+            .push((step as f64, self.sum / f64::from(self.count)));
         (self.sum, self.count) = (0.0, 0);
         if self.points.len() >= MOST_POINTS {
             let pairs = self.points.chunks(2);
@@ -208,15 +210,35 @@ mod tests {
     fn a_long_curve_keeps_its_shape_in_few_points() {
         let mut curve = Curve::default();
         for step in 1..=100_000_u64 {
-            curve.push(step, if step == 50 { f64::NAN } else { 1000.0 / step as f64 });
+            curve.push(
+                step,
+                if step == 50 {
+                    f64::NAN
+                } else {
+                    1000.0 / step as f64
+                },
+            );
         }
         let points = curve.points();
-        assert!((MOST_POINTS / 2..MOST_POINTS).contains(&points.len()), "{}", points.len());
-        assert!(points.is_sorted_by(|a, b| a.0 < b.0 && a.1 > b.1), "it falls");
+        assert!(
+            (MOST_POINTS / 2..MOST_POINTS).contains(&points.len()),
+            "{}",
+            points.len()
+        );
+        assert!(
+            points.is_sorted_by(|a, b| a.0 < b.0 && a.1 > b.1),
+            "it falls"
+        );
         assert!(points[points.len() - 1].0 > 99_000.0, "to the end");
         let (step, loss) = points[points.len() / 2];
-        assert!((loss * step / 1000.0 - 1.0).abs() < 0.02, "{loss} at {step}");
+        assert!(
+            (loss * step / 1000.0 - 1.0).abs() < 0.02,
+            "{loss} at {step}"
+        );
         curve.forget_after(1000);
-        assert!(curve.points().iter().all(|&(step, _)| step <= 1000.0), "taken back");
+        assert!(
+            curve.points().iter().all(|&(step, _)| step <= 1000.0),
+            "taken back"
+        );
     }
 }

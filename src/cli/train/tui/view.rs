@@ -84,8 +84,12 @@ fn facts(board: &Board) -> Vec<String> {
         return Vec::new();
     };
     let [seconds, _] = board.clock(Instant::now());
-    let speed = board.progress.map_or(f64::NAN, |progress| progress.samples_per_second);
-    let rate = board.learning_rate.map_or("–".to_owned(), |rate| format!("{rate:.3e}"));
+    let speed = board
+        .progress
+        .map_or(f64::NAN, |progress| progress.samples_per_second);
+    let rate = board
+        .learning_rate
+        .map_or("–".to_owned(), |rate| format!("{rate:.3e}"));
     let kept = match board.kept {
         None => "no checkpoint yet".to_owned(),
         Some(step) => format!("checkpoint at step {}", format::count(step)),
@@ -157,7 +161,9 @@ fn curve(
     let [_, all] = board.steps();
     let values = || {
         let points = curves.iter().copied().flatten();
-        points.map(|&(_, value)| value).filter(|value| value.is_finite())
+        points
+            .map(|&(_, value)| value)
+            .filter(|value| value.is_finite())
     };
     let low = values().fold(f64::INFINITY, f64::min);
     let high = values().fold(f64::NEG_INFINITY, f64::max);
@@ -286,7 +292,9 @@ mod tests {
                 ],
             );
             let dots = screen.iter().flat_map(|line| line.chars());
-            let dots = dots.filter(|c| ('\u{2801}'..='\u{28ff}').contains(c)).count();
+            let dots = dots
+                .filter(|c| ('\u{2801}'..='\u{28ff}').contains(c))
+                .count();
             assert!(dots > 20, "{dots} points of curves on {width} × {height}");
         }
     }
@@ -296,7 +304,10 @@ mod tests {
         let board = board();
         let narrow = screen(&board, 50, 24);
         assert_shows(&narrow, &["loss", "step 100/"]);
-        assert!(!narrow.iter().any(|line| line.contains("accuracy─")), "one curve");
+        assert!(
+            !narrow.iter().any(|line| line.contains("accuracy─")),
+            "one curve"
+        );
         for (width, height) in [(1, 1), (5, 2), (10, 3), (30, 11), (60, 12), (500, 4)] {
             screen(&board, width, height);
         }
@@ -310,10 +321,16 @@ mod tests {
         board.tell(&Event::Reading { done: 7, total: 9 });
         assert_shows(&screen(&board, 80, 24), &["reading sample 7 of 9"]);
         board.tell(&Event::Start(Box::new(fabricated::start())));
-        assert_shows(&screen(&board, 80, 24), &["no epoch yet", "no checkpoint yet"]);
+        assert_shows(
+            &screen(&board, 80, 24),
+            &["no epoch yet", "no checkpoint yet"],
+        );
         board.is_stopping = true;
         board.message = "the disk is full".to_owned();
-        assert_shows(&screen(&board, 80, 24), &["stopping after the step", "the disk is full"]);
+        assert_shows(
+            &screen(&board, 80, 24),
+            &["stopping after the step", "the disk is full"],
+        );
     }
 
     #[test]
@@ -323,6 +340,9 @@ mod tests {
         let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
         terminal.draw(|frame| draw(frame, &board)).unwrap();
         let cells = terminal.backend().buffer().content();
-        assert!(cells.iter().all(|cell| cell.fg == Color::Reset), "no colour");
+        assert!(
+            cells.iter().all(|cell| cell.fg == Color::Reset),
+            "no colour"
+        );
     }
 }
