@@ -7,11 +7,11 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::symbols::Marker;
 use ratatui::text::Line;
-use ratatui::widgets::{Axis, Block, Chart, Dataset, Gauge, GraphType, Paragraph};
+use ratatui::widgets::{Axis, Block, Chart, Dataset, Gauge, GraphType, LegendPosition, Paragraph};
 
 use super::board::Board;
 use crate::cli::format;
-use crate::train::Metric;
+use crate::train::{Metric, Scores};
 
 /// Below this height there is no room for curves.
 const LEAST_HEIGHT: u16 = 12;
@@ -104,20 +104,17 @@ fn facts(board: &Board) -> Vec<String> {
         format!("learning rate {rate}   {kept}"),
     ];
     if let Some(epoch) = board.epochs.last() {
-        let validation = match epoch.validation {
-            None => String::new(),
-            Some(scores) => format!(
-                "   validation: loss {}  {}",
+        let scores = |scores: Scores| {
+            format!(
+                "loss {}  {}",
                 format::loss(scores.loss),
                 format::metric(scores.metric)
-            ),
+            )
         };
-        lines.push(format!(
-            "epoch {}: loss {}  {}{validation}",
-            epoch.epoch,
-            format::loss(epoch.train.loss),
-            format::metric(epoch.train.metric)
-        ));
+        lines.push(format!("epoch {}: {}", epoch.epoch, scores(epoch.train)));
+        if let Some(validation) = epoch.validation {
+            lines.push(format!("validation: {}", scores(validation)));
+        }
     }
     if !board.message.is_empty() {
         lines.push(format::clean(&board.message));
@@ -188,8 +185,18 @@ fn curve(
         sets.push(data("validation", Color::Yellow, curves[1]));
     }
     let count = |steps: u64| format::count(steps);
+    // Where no curve is: a loss falls to the right, an accuracy grows.
+    let falls = curves[0]
+        .last()
+        .is_some_and(|&(_, last)| last < (low + high) / 2.0);
     let chart = Chart::new(sets)
         .block(block)
+        .legend_position(Some(if falls {
+            LegendPosition::TopRight
+        } else {
+            LegendPosition::BottomRight
+        }))
+        .hidden_legend_constraints((Constraint::Percentage(60), Constraint::Percentage(60)))
         .x_axis(
             Axis::default()
                 .bounds([0.0, all as f64])
@@ -218,7 +225,7 @@ mod tests {
 
     use super::*;
     use crate::report::fabricated;
-    use crate::train::{Event, Progress, Scores, Steps};
+    use crate::train::{Event, Progress, Steps};
 
     /// The screen of a board, line by line.
     fn screen(board: &Board, width: u16, height: u16) -> Vec<String> {
