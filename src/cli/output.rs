@@ -61,9 +61,12 @@ pub(super) struct Out {
     stderr: ColorChoice,
     bar: RefCell<Option<ProgressBar>>,
     /// What is said while something else has the terminal, by stream.
-    held: RefCell<Option<Vec<(Stream, Vec<u8>)>>>,
+    held: RefCell<Option<Held>>,
     outlives_its_reader: Cell<bool>,
 }
+
+/// What was said, in its order.
+type Held = Vec<(Stream, Vec<u8>)>;
 
 /// Where something is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
