@@ -157,6 +157,19 @@ causal = true
 rotary = true
 bias = false
 [[layer]]
+kind = \"rnn\"
+hidden = 9
+layers = 2
+nonlinearity = \"relu\"
+return = \"last\"
+[[layer]]
+kind = \"lstm\"
+hidden = 9
+init = \"pytorch\"
+[[layer]]
+kind = \"gru\"
+hidden = 9
+[[layer]]
 kind = \"gelu\"
 approximate = \"tanh\"
 [[layer]]
