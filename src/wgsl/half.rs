@@ -8,15 +8,18 @@ use std::collections::BTreeMap;
 /// A load `x[i]` of a `vec4<f32>` becomes `vec4<f32>(x[i])`, a store `y[i] = z;` becomes `y[i] = vec4<f16>(z);`, to the nearest.
 /// Bindings of other types stay as they are: [`super::Module::stores_half`] tells whether one was changed.
 pub fn halved(text: &str, bindings: &[usize]) -> String {
-    let wide = text.lines().find_map(|line| {
-        let kind = line.strip_prefix("alias Load = ")?;
-        kind.strip_suffix(';')
-    });
+    let aliases: BTreeMap<&str, &str> = text
+        .lines()
+        .filter_map(|line| {
+            let alias = line.strip_prefix("alias ")?.strip_suffix(';')?;
+            alias.split_once(" = ")
+        })
+        .collect();
     let mut arrays = BTreeMap::new();
     let mut code = String::from("enable f16;\n");
     for line in text.lines() {
         let line = line.split("//").next().unwrap_or_default().trim_end();
-        match declaration(line, bindings, wide) {
+        match declaration(line, bindings, &aliases) {
             Some((name, kind)) => {
                 let at = line.rfind(&format!("{name}:")).unwrap_or(line.len());
                 code += &format!("{}{name}: array<{}>;\n", &line[..at], half(kind));
@@ -31,11 +34,11 @@ pub fn halved(text: &str, bindings: &[usize]) -> String {
     accesses(&code, &arrays)
 }
 
-/// Name and element type of the array of floats that a line declares at one of the bindings. `wide` is what `Load` stands for.
+/// Name and element type of the array of floats that a line declares at one of the bindings. `aliases` are names of types.
 fn declaration<'a>(
     line: &'a str,
     bindings: &[usize],
-    wide: Option<&'a str>,
+    aliases: &BTreeMap<&str, &'a str>,
 ) -> Option<(&'a str, &'a str)> {
     let rest = line.strip_prefix("@group(0) @binding(")?;
     let (number, rest) = rest.split_once(')')?;
@@ -44,7 +47,7 @@ fn declaration<'a>(
     }
     let (name, kind) = rest.split_once('>')?.1.split_once(':')?;
     let kind = kind.trim().strip_prefix("array<")?.strip_suffix(">;")?;
-    let kind = if kind == "Load" { wide? } else { kind };
+    let kind = aliases.get(kind).copied().unwrap_or(kind);
     let floats = kind == "f32" || kind.starts_with("vec") && kind.ends_with("<f32>");
     floats.then_some((name.trim(), kind))
 }
@@ -149,15 +152,17 @@ mod tests {
     use super::*;
 
     const TEXT: &str = "const N: u32 = 4u;
+alias Item = vec4<f32>;
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>; // x[0]
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var<storage, read> z: array<Item>;
 @group(0) @binding(2) var<storage, read> at: array<u32>;
 @group(0) @binding(3) var<storage, read> kept: array<f32>;
 @compute @workgroup_size(1)
 fn forward(@builtin(global_invocation_id) global_id: vec3<u32>) {
     var sums: array<vec4<f32>, 2>;
     sums[1] += x[at[0] + 1u] * x[1].w;
-    let pair = x[2].xy;
+    let pair = x[2].xy + z[0].zw;
     if (y[0] == y[at[u32(y[3])]]) {
         y[2] = sums[1][2u] + pair.x
             * kept[0];
@@ -168,14 +173,15 @@ fn forward(@builtin(global_invocation_id) global_id: vec3<u32>) {
 
     #[test]
     fn loads_become_f32_and_stores_f16() {
-        let text = halved(TEXT, &[0, 1, 2]);
+        let text = halved(TEXT, &[0, 1, 2, 4]);
         for line in [
             "@group(0) @binding(0) var<storage, read> x: array<vec4<f16>>;",
             "@group(0) @binding(1) var<storage, read_write> y: array<f16>;",
             "@group(0) @binding(2) var<storage, read> at: array<u32>;",
             "@group(0) @binding(3) var<storage, read> kept: array<f32>;",
             "    sums[1] += vec4<f32>(x[at[0] + 1u]) * f32(x[1].w);",
-            "    let pair = vec4<f32>(x[2]).xy;",
+            "@group(0) @binding(4) var<storage, read> z: array<vec4<f16>>;",
+            "    let pair = vec4<f32>(x[2]).xy + vec4<f32>(z[0]).zw;",
             "    if (f32(y[0]) == f32(y[at[u32(f32(y[3]))]])) {",
             "        y[2] = f16(sums[1][2u] + pair.x",
             "            * kept[0]);",
@@ -184,7 +190,7 @@ fn forward(@builtin(global_invocation_id) global_id: vec3<u32>) {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }
         let module = crate::wgsl::parse(&text).unwrap();
-        let stored: Vec<bool> = (0..4).map(|binding| module.stores_half(binding)).collect();
-        assert_eq!(stored, [true, true, false, false]);
+        let stored: Vec<bool> = (0..5).map(|binding| module.stores_half(binding)).collect();
+        assert_eq!(stored, [true, true, false, false, true]);
     }
 }
