@@ -22,6 +22,10 @@ pub enum Stream {
     Holdout = 5,
     /// How pictures are changed while training; only `shaders/augment.wgsl` and its reference draw from it.
     Augment = 6,
+    /// What dropout zeroes; only `shaders/dropout.wgsl` and its reference draw from it.
+    Dropout = 7,
+    /// What a sample is mixed with while training, and how much; only `shaders/mixup.wgsl` and its reference draw from it.
+    Mixup = 8,
 }
 
 /// Philox4x32-10: four uniform 32-bit words for a counter and a key.

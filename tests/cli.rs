@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use crate::common;
 
 mod bench;
+mod evaluation;
 mod failures;
 mod get;
 mod mistakes;

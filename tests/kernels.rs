@@ -2,15 +2,23 @@
 
 use std::sync::Arc;
 
-use anygrad::check::{OnGpu, prove_all};
+use anygrad::check::{OnGpu, prove_all, prove_op};
 use anygrad::gpu::{Executor, Gpu, Kernels, Memory, Trust};
-use anygrad::graph::{Fused, Graph, Lowering, Op, TensorType, Window};
+use anygrad::graph::{Fused, Graph, Lowering, Op, OpRef, TensorType, Window};
 use anygrad::ops::advance::{Advance, ENTRY};
 use anygrad::ops::conv2d::Conv2d;
+use anygrad::ops::elu::Elu;
+use anygrad::ops::gelu::Gelu;
+use anygrad::ops::leaky_relu::LeakyRelu;
 use anygrad::ops::matmul::Matmul;
 use anygrad::ops::max_pool2d::MaxPool2d;
 use anygrad::ops::relu::Relu;
+use anygrad::ops::sigmoid::Sigmoid;
+use anygrad::ops::silu::Silu;
+use anygrad::ops::softplus::Softplus;
 use anygrad::ops::state;
+use anygrad::ops::tanh::Tanh;
+use anygrad::ops::{Definition, OPS};
 use anygrad::plan::Plan;
 
 use crate::common;
@@ -19,7 +27,15 @@ fn every_kernel_is_right(trust: Trust) {
     let Some(gpu) = common::gpu(trust) else {
         return;
     };
-    let reports = prove_all(&mut OnGpu::new(&gpu));
+    let mut runner = OnGpu::new(&gpu);
+    let reports = match std::env::var("ANYGRAD_OPS") {
+        Ok(names) => {
+            let named = |op: &&Definition| names.split(',').any(|name| name == op.name);
+            let ops = OPS.iter().filter(named);
+            ops.map(|op| prove_op(op, &mut runner)).collect()
+        }
+        Err(_) => prove_all(&mut runner),
+    };
     let mut failures = Vec::new();
     for report in &reports {
         for row in &report.rows {
@@ -148,6 +164,57 @@ fn relu_keeps_nan() {
             .map(|&word| f32::from_bits(word))
             .collect();
         assert_eq!(numbers[4..], [0.0, f32::INFINITY, 0.0, 3.0]);
+    }
+}
+
+#[test]
+fn every_activation_keeps_nan_and_no_large_number_becomes_one() {
+    let Some(gpu) = common::gpu(Trust::Trusted) else {
+        return;
+    };
+    let passes: [(OpRef, OpRef); 8] = [
+        (Arc::new(Sigmoid::Forward), Arc::new(Sigmoid::Backward)),
+        (Arc::new(Tanh::Forward), Arc::new(Tanh::Backward)),
+        (Arc::new(Silu::Forward), Arc::new(Silu::Backward)),
+        (Arc::new(Softplus::Forward), Arc::new(Softplus::Backward)),
+        (
+            Arc::new(Elu::Forward { alpha: 1.5 }),
+            Arc::new(Elu::Backward { alpha: 1.5 }),
+        ),
+        (
+            Arc::new(LeakyRelu::Forward { slope: 0.1 }),
+            Arc::new(LeakyRelu::Backward { slope: 0.1 }),
+        ),
+        (
+            Arc::new(Gelu::Forward { tanh: false }),
+            Arc::new(Gelu::Backward { tanh: false }),
+        ),
+        (
+            Arc::new(Gelu::Forward { tanh: true }),
+            Arc::new(Gelu::Backward { tanh: true }),
+        ),
+    ];
+    let x = [-1e30, NANS[0], 1e30, NANS[1], -1e4, 1e4, 0.0];
+    let input = || (TensorType::f32([x.len()]), bits(&x));
+    let ones = (TensorType::f32([x.len()]), bits(&[1.0; 7]));
+    for (forward, backward) in passes {
+        let name = forward.name();
+        let of_x = outputs(&gpu, Fused::new(forward, 1), &[input()]).swap_remove(0);
+        assert_eq!(nans(&of_x[0]), [1, 3], "{name}");
+        // What is no number in a gradient stays none, whatever the activation was.
+        let saved = (TensorType::f32([x.len()]), bits(&[0.5; 7]));
+        let op = Fused::new(backward.clone(), 2);
+        let dx = outputs(&gpu, op, &[saved, input()]).swap_remove(0);
+        assert_eq!(nans(&dx[0]), [1, 3], "{name}");
+        let saved = (TensorType::f32([x.len()]), of_x[0].clone());
+        let saved = match name {
+            "silu" | "gelu" => input(),
+            _ => saved,
+        };
+        let op = Fused::new(backward, 2);
+        let dx = outputs(&gpu, op, &[saved, ones.clone()]).swap_remove(0);
+        let others = [0, 2, 4, 5, 6].map(|i| f32::from_bits(dx[0][i]));
+        assert!(others.iter().all(|x| x.is_finite()), "{name}: {others:?}");
     }
 }
 

@@ -20,6 +20,7 @@ fn outputs(network: &Network, x: &Array, parameters: &[(&str, &[f32])]) -> Array
     let inputs = Inputs {
         x: input,
         parameters: slab,
+        statistics: None,
         training: None,
     };
     let y = network.forward(&mut graph, inputs);
@@ -71,4 +72,69 @@ fn dense_works_on_every_step_of_a_sequence_by_itself() {
             );
         }
     }
+}
+
+/// The first line of what is wrong with a network.
+fn refused(train: &str, layers: &str, sample: [usize; 3]) -> String {
+    let text = format!(
+        "[data]\nsource = \"idx\"\n[train]\n{train}\n[optimizer]\nkind = \"sgd\"\n{layers}[[layer]]\nkind = \"flatten\"\n\
+         [[layer]]\nkind = \"dense\"\nout_features = 3\n"
+    );
+    let config = config::parse("layers.toml", &text, &[]).expect("a configuration");
+    let error = Network::new(&config, sample, 3).expect_err("it is refused");
+    format!("{error}; {}", error.help())
+}
+
+#[test]
+fn normalisation_that_does_not_fit_is_refused_with_the_reason() {
+    let image = [5, 5, 6];
+    let groups = refused("", "[[layer]]\nkind = \"group_norm\"\ngroups = 4\n", image);
+    assert!(
+        groups.contains("6 channels cannot be divided into 4 groups"),
+        "{groups}"
+    );
+    let parts = refused(
+        "batch = 32\nmicro_batch = 8",
+        "[[layer]]\nkind = \"batch_norm\"\n",
+        image,
+    );
+    assert!(
+        parts.contains("train.micro_batch") && parts.contains("accumulate"),
+        "{parts}"
+    );
+    let row = "[[layer]]\nkind = \"flatten\"\n[[layer]]\nkind = \"dropout2d\"\n";
+    let row = refused("", row, image);
+    assert!(row.contains("needs an image"), "{row}");
+    let row = "[[layer]]\nkind = \"flatten\"\n[[layer]]\nkind = \"global_avg_pool\"\n";
+    let row = refused("", row, image);
+    assert!(row.contains("needs an image"), "{row}");
+}
+
+#[test]
+fn weights_and_running_statistics_have_the_names_of_pytorch() {
+    let layers = "[[layer]]\nkind = \"conv2d\"\nout_channels = 4\nkernel = 3\nbias = false\n\
+         [[layer]]\nkind = \"batch_norm\"\nactivation = \"relu\"\n[[layer]]\nkind = \"dropout2d\"\n\
+         [[layer]]\nkind = \"global_avg_pool\"\n[[layer]]\nkind = \"layer_norm\"\nbias = false\n\
+         [[layer]]\nkind = \"dense\"\nout_features = 3\n";
+    let network = network(layers, [9, 7, 2], 3);
+    let parameters: Vec<&str> = network.parameters.iter().map(|p| p.name.as_str()).collect();
+    assert_eq!(
+        parameters,
+        [
+            "conv1.weight",
+            "bn1.weight",
+            "bn1.bias",
+            "norm1.weight",
+            "dense1.weight",
+            "dense1.bias"
+        ]
+    );
+    let statistics: Vec<&str> = network.statistics.iter().map(|s| s.name.as_str()).collect();
+    assert_eq!(statistics, ["bn1.running_mean", "bn1.running_var"]);
+    assert_eq!(network.parameter_count(), 4 * 18 + 3 * 4 + 3 * 5);
+    let slab = network.initial(1);
+    let variance = &slab[network.slab_elements + network.statistics[1].offset..][..4];
+    assert!(variance.iter().all(|&v| v == 1.0), "{variance:?}");
+    let weight = &slab[network.parameters[1].offset..][..4];
+    assert!(weight.iter().all(|&w| w == 1.0), "{weight:?}");
 }

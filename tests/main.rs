@@ -8,6 +8,8 @@ mod common;
 mod cli;
 // Early stopping, best epoch, time, numbers that are none.
 mod control;
+// What single layers are, by PyTorch.
+mod definitions;
 // What plans do to graphs, over random ones.
 mod fusion;
 // Whole trainings against PyTorch.
@@ -22,8 +24,12 @@ mod kernels;
 mod layering;
 // Single layers and small networks, computed by the references.
 mod layers;
+// Networks that are graphs, and the layers that join and reshape, against PyTorch.
+mod networks;
 // A hundred steps of every optimiser against PyTorch.
 mod optimizers;
+// Recurrent layers against PyTorch.
+mod recurrent;
 // A training that was stopped and goes on.
 mod resume;
 // The learning rate of every step against PyTorch.

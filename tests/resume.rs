@@ -15,7 +15,7 @@ use anygrad::train::step::{self, Pass, Resident};
 use anygrad::train::{Checkpoint, Epoch, Event, Outcome, Resume, train_on};
 
 use crate::common;
-use crate::training::{random_dataset, request, small};
+use crate::training::{normed, random_dataset, request, small};
 
 /// What a training told, without what depends on the clock.
 #[derive(Debug, Default, PartialEq)]
@@ -340,13 +340,15 @@ fn other_data_is_not_gone_on_with_and_another_driver_is_told() {
 }
 
 #[test]
-fn a_streamed_training_in_parts_that_goes_on_ends_in_the_bits_of_a_resident_one() {
+fn a_streamed_training_of_mixed_samples_in_parts_that_goes_on_ends_in_the_bits_of_a_resident_one() {
     if common::gpu(Trust::Trusted).is_none() {
         return;
     }
     let dataset = random_dataset();
+    let optimizer =
+        format!("{ADAM}\n[data.augment]\nmixup = 0.4\nflip = \"horizontal\"\nshift = 1");
     let with = |stream, every| {
-        let mut config = small(ADAM, "accumulate = 2\nmicro_batch = 3", "");
+        let mut config = small(&optimizer, "accumulate = 2\nmicro_batch = 3", "");
         config.train.length = config::Length::Steps(11);
         config.data.stream = stream;
         config.checkpoints.every = every;
@@ -410,5 +412,42 @@ fn averages_parts_and_schedules_go_on_with_the_rest() {
             let epochs = all_epochs(state, &ran.told);
             assert_eq!(epochs, whole.told.epochs, "from step {step}\n{tables}");
         }
+    }
+}
+
+#[test]
+fn running_statistics_and_masks_go_on_with_the_rest() {
+    if common::gpu(Trust::Trusted).is_none() {
+        return;
+    }
+    let dataset = random_dataset();
+    let mut config = normed(MOMENTUM, "accumulate = 2");
+    config.train.length = config::Length::Steps(8);
+    config.checkpoints.every = Every::Steps(3);
+    let whole = run(&config, &dataset, None, None);
+    let outcome = whole.outcome.unwrap();
+    let running = |outcome: &Outcome, name: &str| {
+        let mut tensors = outcome.weights.tensors().iter();
+        let tensor = tensors.find(|tensor| tensor.name == name).unwrap();
+        tensor.data.clone()
+    };
+    assert!(
+        running(&outcome, "bn1.running_mean")
+            .iter()
+            .all(|&mean| mean != 0.0)
+    );
+    assert!(
+        running(&outcome, "bn1.running_var")
+            .iter()
+            .all(|&variance| variance != 1.0)
+    );
+    assert!(whole.kept.len() > 1, "states between are kept");
+    for state in &whole.kept {
+        let gone_on = run(&config, &dataset, Some(from(state)), None)
+            .outcome
+            .unwrap();
+        let step = state.host.step;
+        assert_eq!(bits(&gone_on), bits(&outcome), "from step {step}");
+        assert_eq!(gone_on.test, outcome.test, "from step {step}");
     }
 }

@@ -52,6 +52,7 @@ fn agrees(case: &str, layers: &str, sample: &Signal, names: &[[&str; 2]]) {
     let inputs = Inputs {
         x,
         parameters: slab,
+        statistics: None,
         training: None,
     };
     let y = network.forward(&mut graph, inputs);

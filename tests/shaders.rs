@@ -12,8 +12,16 @@ use anygrad::{ops, wgsl};
 /// Mesa's lavapipe up to 25.0 silently leaves loops after 65,535 iterations of one invocation, all loops added up.
 const MAX_LOOP_TRIPS: usize = 60_000;
 
-/// The fragments that own entry points: an elementwise op or a loss of numbers is the import and its functions.
-const FUNCTORS: [&str; 3] = ["binary", "regression", "unary"];
+/// The fragments that own entry points: an elementwise op, a normalisation, a loss of numbers or a recurrent cell is the import and its
+/// functions.
+const FUNCTORS: [&str; 6] = [
+    "binary",
+    "norm",
+    "recurrence",
+    "regression",
+    "row_norm",
+    "unary",
+];
 
 /// The stems of the files of a folder with this extension.
 fn stems(folder: &str, extension: &str) -> BTreeSet<String> {

@@ -2,7 +2,7 @@
 //! the largest case of its proofs.
 
 use super::Effort;
-use crate::graph::{Case, CaseInput, Domain, TensorType, Window};
+use crate::graph::{Case, CaseInput, Domain, Op, TensorType, Window};
 use crate::ops::adam::Adam;
 use crate::ops::add::Add;
 use crate::ops::add_bias::AddBias;
@@ -14,15 +14,19 @@ use crate::ops::confusion_matrix::ConfusionMatrix;
 use crate::ops::conv2d::Conv2d;
 use crate::ops::count_correct::CountCorrect;
 use crate::ops::cross_entropy::CrossEntropy;
+use crate::ops::depthwise_conv2d::DepthwiseConv2d;
 use crate::ops::embedding::Embedding;
 use crate::ops::gather_batch::{GatherBatch, Normalization};
+use crate::ops::gru::Gru;
 use crate::ops::log_softmax::LogSoftmax;
+use crate::ops::lstm::Lstm;
 use crate::ops::matmul::Matmul;
 use crate::ops::max_pool2d::MaxPool2d;
 use crate::ops::mse::Mse;
 use crate::ops::mul::Mul;
 use crate::ops::reduce_sum::ReduceSum;
 use crate::ops::relu::Relu;
+use crate::ops::rnn::Rnn;
 use crate::ops::rotary::{self, Rotary, Turn};
 use crate::ops::scale::Scale;
 use crate::ops::sgd::Sgd;
@@ -91,6 +95,16 @@ fn conv2d(x: [usize; 4], weight: [usize; 4], padding: usize, groups: usize) -> C
         Conv2d::Forward { window, groups },
         vec![CaseInput::normal(x), CaseInput::normal(weight)],
     )
+}
+
+/// A recurrence over 32 sequences of 64 steps, with 128 units of so many gates.
+fn recurrence(op: impl Op + 'static, gates: usize) -> Case {
+    let inputs = vec![
+        CaseInput::normal([32, 64, gates * 128]),
+        CaseInput::floats([gates * 128, 128], Domain::Scaled(0.05)),
+        CaseInput::normal([gates * 128]),
+    ];
+    Case::new(op, inputs)
 }
 
 /// Causal attention of samples, tokens, heads and channels of a head.
@@ -197,6 +211,18 @@ fn listed(op: &str) -> Vec<Case> {
             },
             vec![CaseInput::normal(SCORES), labels(), weights()],
         )],
+        // The same as the last one of conv2d.
+        "depthwise_conv2d" => {
+            let mut window = Window::new([3, 3]);
+            window.padding = [1, 1];
+            vec![Case::new(
+                DepthwiseConv2d::Forward { window },
+                vec![
+                    CaseInput::normal([32, 14, 14, 32]),
+                    CaseInput::normal([3, 3, 1, 32]),
+                ],
+            )]
+        }
         // The characters of a text, and the words of one.
         "embedding" => vec![
             embedding(65, [12, 64], 128),
@@ -216,6 +242,8 @@ fn listed(op: &str) -> Vec<Case> {
         }
         "log_softmax" => vec![Case::new(LogSoftmax::Forward, vec![rows()])],
         // The first layer of the shipped network, and a square.
+        "gru" => vec![recurrence(Gru::Forward { reverse: false }, 3)],
+        "lstm" => vec![recurrence(Lstm::Forward { reverse: false }, 4)],
         "matmul" => vec![matmul([100, 784, 500]), matmul([512; 3])],
         "max_pool2d" => vec![Case::new(
             MaxPool2d::Forward { window: window() },
@@ -234,6 +262,10 @@ fn listed(op: &str) -> Vec<Case> {
             Case::new(ReduceSum::sum(1..2), vec![rows()]),
         ],
         "relu" => vec![Case::new(Relu::Forward, vec![away()])],
+        "rnn" => {
+            let (relu, reverse) = (false, false);
+            vec![recurrence(Rnn::Forward { relu, reverse }, 1)]
+        }
         "rotary" => {
             let turn = Turn {
                 channels: 32,

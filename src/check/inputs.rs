@@ -51,6 +51,7 @@ impl Numbers {
         let count = tensor.elements();
         let data: Vec<f64> = match domain {
             Domain::Normal => (0..count).map(|_| self.normal()).collect(),
+            Domain::Scaled(deviation) => (0..count).map(|_| deviation * self.normal()).collect(),
             Domain::AwayFromZero => (0..count)
                 .map(|_| {
                     let x = self.normal();

@@ -37,8 +37,8 @@ enum Verb {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 PATH is a folder of pictures (train/CLASS/, test/CLASS/, or CLASS/), a CSV file or
-a folder with train.csv and test.csv, or a folder of IDX or NPY files. The exit
-code is 1 when something is found.
+a folder with train.csv and test.csv, a folder of IDX or NPY files, or CIFAR-10.
+The exit code is 1 when something is found.
 
 Examples:
   anygrad data check pictures/
@@ -56,12 +56,13 @@ struct Check {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Of copies one stays, that to test on before that to train on; of the same sample
-under two labels none. Pictures are copied byte for byte.
+under two labels none. The copy has the files and the form of the data; pictures
+and arrays are copied byte for byte.
 
 Example:
   anygrad data clean pictures/ --out clean/")]
 struct Clean {
-    /// The data: a folder of pictures, a CSV file, or a folder with train.csv
+    /// The data: a folder of pictures, of IDX or NPY files, a CSV file, or a folder with train.csv
     #[arg(value_name = "PATH")]
     path: PathBuf,
     /// The folder that is made
@@ -179,7 +180,7 @@ fn advice(path: &Path, report: &Report) -> String {
     if report.findings.iter().any(is_mended) {
         let path = format::shell(path.display());
         format!(
-            "`anygrad data clean {path} --out DIR` writes a copy of pictures and tables without damage, copies and contradictions"
+            "`anygrad data clean {path} --out DIR` writes a copy without damage, copies and contradictions"
         )
     } else {
         "under [data], `missing` says what is done about missing values and `ignore` leaves columns out".to_owned()

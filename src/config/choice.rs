@@ -1,8 +1,8 @@
 //! Values that are written as one of a few words.
 
 use super::{
-    Activation, Categories, DataSource, Flip, Initializer, Missing, Normalize, Precision, Split,
-    Streaming, Task,
+    Activation, Categories, DataSource, Flip, Initializer, Missing, Nonlinearity, Normalize,
+    Precision, Returns, Split, Streaming, Task,
 };
 
 /// A value written as one of a few words.
@@ -26,6 +26,7 @@ impl Choice for DataSource {
     const ALL: &'static [(&'static str, Self)] = &[
         ("digits", Self::Digits),
         ("idx", Self::Idx),
+        ("cifar10", Self::Cifar10),
         ("images", Self::Images),
         ("csv", Self::Csv),
         ("npy", Self::Npy),
@@ -92,7 +93,21 @@ impl Choice for Option<Activation> {
         ("relu", Some(Activation::Relu)),
         ("sigmoid", Some(Activation::Sigmoid)),
         ("tanh", Some(Activation::Tanh)),
+        ("gelu", Some(Activation::Gelu { tanh: false })),
+        ("silu", Some(Activation::Silu)),
+        ("leaky_relu", Some(Activation::LeakyRelu { slope: 0.01 })),
+        ("elu", Some(Activation::Elu { alpha: 1.0 })),
+        ("softplus", Some(Activation::Softplus)),
     ];
+}
+
+impl Choice for Nonlinearity {
+    const ALL: &'static [(&'static str, Self)] = &[("tanh", Self::Tanh), ("relu", Self::Relu)];
+}
+
+impl Choice for Returns {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("sequence", Self::Sequence), ("last", Self::Last)];
 }
 
 impl Choice for Initializer {
@@ -127,4 +142,15 @@ impl Choice for LossWord {
         ("mae", Self::Mae),
         ("huber", Self::Huber),
     ];
+}
+
+/// How the normal distribution function in a GELU is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Approximate {
+    None,
+    Tanh,
+}
+
+impl Choice for Approximate {
+    const ALL: &'static [(&'static str, Self)] = &[("none", Self::None), ("tanh", Self::Tanh)];
 }

@@ -86,7 +86,7 @@ pub(super) fn data(report: &mut Report<'_>, root: &Table, end: &Place, loss: Los
         }),
         divide_by: s.float_if_given("divide_by").unwrap_or(match source {
             DataSource::Digits => 240.0,
-            DataSource::Idx | DataSource::Images => 255.0,
+            DataSource::Idx | DataSource::Cifar10 | DataSource::Images => 255.0,
             DataSource::Csv | DataSource::Npy => 1.0,
         }),
         normalize,
@@ -123,6 +123,7 @@ fn augment(report: &mut Report<'_>, data: &Table) -> Option<Augment> {
         brightness: s.float("brightness"),
         contrast: s.float("contrast"),
         cutout: pixels(s.int("cutout")),
+        mixup: s.float("mixup"),
     })
 }
 

@@ -5,7 +5,7 @@ pub use super::choice::Choice;
 pub(super) use super::choice::LossWord;
 use super::choice::words;
 use super::control::OnNanWord;
-pub use super::layer_keys::LAYER;
+pub use super::layer_keys::{BLOCK, LAYER};
 use super::schedule::{Anneal, MAX_MILESTONES, Unit};
 use super::{
     Categories, DataSource, Flip, Initializer, MAX_PARTS, Missing, Monitored, Normalize, Precision,
@@ -46,6 +46,8 @@ pub enum Takes {
     Floats(&'static Bounds),
     /// A list of strings.
     Texts,
+    /// A table of values by the names of a block's arguments.
+    Arguments,
     /// "balanced", or a table of numbers by the names of classes.
     ClassWeights(&'static Bounds),
     /// One of a few words.
@@ -108,12 +110,12 @@ static ANY: Bounds = Bounds {
     max: f32::MAX as f64,
     words: "a number",
 };
-static POSITIVE: Bounds = Bounds {
+pub(super) static POSITIVE: Bounds = Bounds {
     min: f32::MIN_POSITIVE as f64,
     max: f32::MAX as f64,
     words: "a number above 0",
 };
-static NOT_NEGATIVE: Bounds = Bounds {
+pub(super) static NOT_NEGATIVE: Bounds = Bounds {
     min: 0.0,
     max: f32::MAX as f64,
     words: "a number of at least 0",
@@ -123,12 +125,12 @@ static AT_LEAST_ONE: Bounds = Bounds {
     max: 1e18,
     words: "a number of at least 1",
 };
-static BELOW_ONE_NOT_ZERO: Bounds = Bounds {
+pub(super) static BELOW_ONE_NOT_ZERO: Bounds = Bounds {
     min: 1e-6,
     max: 1.0,
     words: "a number above 0 and at most 1",
 };
-static BELOW_ONE: Bounds = Bounds {
+pub(super) static BELOW_ONE: Bounds = Bounds {
     min: 0.0,
     max: 1.0 - f32::EPSILON as f64 / 2.0,
     words: "a number of at least 0 and below 1",
@@ -143,6 +145,11 @@ static SHARE: Bounds = Bounds {
     min: 0.0,
     max: 0.9,
     words: "a number from 0 to 0.9",
+};
+static MIXUP: Bounds = Bounds {
+    min: 0.0,
+    max: 8.0,
+    words: "a number from 0 to 8",
 };
 static WEIGHT: Bounds = Bounds {
     min: 0.0,
@@ -180,6 +187,7 @@ pub static TOP: &[Key] = &[
     key("schedule", Takes::Table, Rule("a constant learning rate"), "how the learning rate moves"),
     key("checkpoint", Takes::Table, Rule("all its defaults"), "when the state of the training is written down"),
     key("early_stopping", Takes::Table, Rule("the training runs to its end"), "ends a training that no longer gets better"),
+    key("block", Takes::Table, Rule("none"), "layers that are used more than once, by the name of the block"),
     key("layer", Takes::Tables, Required, "the network, layer by layer"),
 ];
 
@@ -191,8 +199,8 @@ pub static DATA: &[Key] = &[
     key("task", Takes::Choice(words::<Task>), Rule("regression for csv and npy with a loss of numbers, else classification"), "whether classes or numbers are predicted"),
     key("test", Takes::Float(&BELOW_ONE), Float(0.2), "fraction of the samples held back for the test, where the data brings no test part"),
     key("validation", Takes::Float(&BELOW_ONE), Float(0.0), "fraction of the training samples held back for validation"),
-    key("split", Takes::Choice(words::<Split>), Rule("tail for digits and idx, else stratified"), "which samples are held back: the last, random ones, or the same share of every class"),
-    key("divide_by", Takes::Float(&POSITIVE), Rule("255 for idx and images, 240 for digits, else 1"), "raw numbers are divided by this"),
+    key("split", Takes::Choice(words::<Split>), Rule("tail for digits, idx and cifar10, else stratified"), "which samples are held back: the last, random ones, or the same share of every class"),
+    key("divide_by", Takes::Float(&POSITIVE), Rule("255 for idx, cifar10 and images, 240 for digits, else 1"), "raw numbers are divided by this"),
     key("normalize", Takes::Choice(words::<Normalize>), Rule("standard for images, csv and npy, unless mean or std are given; else none"), "standard: mean and deviation are fitted to the training part"),
     key("mean", Takes::Floats(&ANY), Rule("nothing is subtracted"), "subtracted after the division, for all channels or for each"),
     key("std", Takes::Floats(&POSITIVE), Rule("no division"), "divided by after the subtraction, for all channels or for each"),
@@ -219,6 +227,7 @@ pub static AUGMENT: &[Key] = &[
     key("brightness", Takes::Float(&SHARE), Float(0.0), "added to and subtracted from pixels between 0 and 1 at most"),
     key("contrast", Takes::Float(&SHARE), Float(0.0), "share by which the distance from grey grows and shrinks at most"),
     key("cutout", Takes::Int(0, 1024), Int(0), "side of a black square somewhere in the picture, in pixels"),
+    key("mixup", Takes::Float(&MIXUP), Float(0.0), "each sample is mixed with another of its batch, and so is its loss, by shares from Beta(mixup, mixup); 0 mixes nothing"),
 ];
 
 /// Keys of `[data]` that only some sources have.
@@ -226,6 +235,7 @@ pub static DATA_OF: &[(&[DataSource], &[&str])] = &[
     (
         &[
             DataSource::Idx,
+            DataSource::Cifar10,
             DataSource::Images,
             DataSource::Csv,
             DataSource::Npy,
@@ -241,6 +251,7 @@ pub static DATA_OF: &[(&[DataSource], &[&str])] = &[
         &[
             DataSource::Digits,
             DataSource::Idx,
+            DataSource::Cifar10,
             DataSource::Images,
             DataSource::Npy,
         ],
@@ -485,6 +496,8 @@ pub(super) fn home(name: &str) -> Option<&'static str> {
         Some("[early_stopping]")
     } else if LAYER.keys().any(is) {
         Some("a [[layer]]")
+    } else if BLOCK.iter().any(is) {
+        Some("a [block.NAME]")
     } else {
         None
     }
@@ -512,6 +525,7 @@ impl Takes {
                 "\"balanced\", or a table with {} for each class",
                 bounds.words
             ),
+            Self::Arguments => "a table with a value for each argument".to_owned(),
             Self::Texts => "a list of texts in quotes".to_owned(),
             Self::Choice(words) => format!("one of {}", words().join(", ")),
             Self::Table => "a table".to_owned(),

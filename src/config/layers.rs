@@ -2,25 +2,30 @@
 
 use std::collections::BTreeMap;
 
+use super::choice::Approximate;
+use super::expand::{INPUT, Written, expand};
 use super::keys;
 use super::reader::Section;
 use super::report::{Report, show};
 use super::sections::missing_table;
 use super::tree::{Node, Place, Table, Value};
 use super::{
-    Activation, Attention, Conv2d, Dense, Embedding, Initializer, Layer, LayerKind, Loss,
-    MAX_LAYERS, Pool2d, PositionEmbedding,
+    Activation, Attention, BatchNorm, Cell, Conv2d, Dense, Dropout, Embedding, GroupNorm,
+    Initializer, Layer, LayerKind, LayerNorm, Loss, MAX_LAYERS, Nonlinearity, Pool2d,
+    PositionEmbedding, Recurrent, Returns, RmsNorm,
 };
 
 /// The longest name of a layer, in bytes.
 const LONGEST_NAME: usize = 64;
 
-/// The layers in order; those that cannot be read are left out and reported. `init` is for those that do not say.
+/// The layers in order, blocks and repetitions written out; those that cannot be read are left out and reported. `init` is for
+/// those that do not say, `loss` what is made of the last one's output.
 pub(super) fn layers(
     report: &mut Report<'_>,
     root: &Table,
     end: &Place,
     init: Initializer,
+    loss: Loss,
 ) -> Vec<Layer> {
     const HELP: &str = "describe the network from input to output, one [[layer]] with a kind each";
     let Some(entry) = root.get("layer") else {
@@ -45,21 +50,25 @@ pub(super) fn layers(
         report.mistake(&node.place, message, "too many from here on", "");
         return Vec::new();
     }
-    let names = names(root);
-    check_names(report, nodes, &names);
-    let read = nodes.iter().zip(names).enumerate();
-    read.filter_map(|(i, (node, name))| layer(report, node, name, i + 1, init))
-        .collect()
+    let written = expand(report, root, nodes);
+    let read = written.iter();
+    let layers: Vec<Layer> = read
+        .filter_map(|written| layer(report, written, init))
+        .collect();
+    if let (Some(written), Some(last)) = (written.last(), layers.last()) {
+        refuse_final_activation(report, &written.node, last, loss);
+    }
+    layers
 }
 
-fn list(root: &Table) -> Option<&[Node]> {
+pub(super) fn list(root: &Table) -> Option<&[Node]> {
     match &root.get("layer")?.node.value {
         Value::List(nodes) => Some(nodes),
         _ => None,
     }
 }
 
-fn text<'t>(node: &'t Node, key: &str) -> Option<&'t str> {
+pub(super) fn text<'t>(node: &'t Node, key: &str) -> Option<&'t str> {
     let Value::Table(table) = &node.value else {
         return None;
     };
@@ -71,14 +80,21 @@ fn text<'t>(node: &'t Node, key: &str) -> Option<&'t str> {
 
 /// The name of every layer, given or made from its kind and its number among those. All of a kind are counted, so that giving
 /// one a name renames no other. A layer of no known kind has no name.
-pub(super) fn names(root: &Table) -> Vec<Option<String>> {
+pub(super) fn names<'t>(nodes: impl Iterator<Item = &'t Node>) -> Vec<Option<String>> {
     let mut counts = BTreeMap::<&str, usize>::new();
-    let mut name = |node| {
+    let name = |node| {
         let kind = text(node, "kind").unwrap_or("");
         let variant = keys::LAYER.variants.iter().find(|v| v.kind == kind)?;
         let prefix = match variant.kind {
             "conv2d" => "conv",
-            "max_pool2d" | "avg_pool2d" => "pool",
+            "max_pool2d"
+            | "avg_pool2d"
+            | "global_avg_pool"
+            | "adaptive_avg_pool2d"
+            | "adaptive_max_pool2d" => "pool",
+            "batch_norm" => "bn",
+            "layer_norm" | "rms_norm" | "group_norm" => "norm",
+            "dropout2d" => "dropout",
             kind => kind,
         };
         let count = counts.entry(prefix).or_default();
@@ -86,17 +102,23 @@ pub(super) fn names(root: &Table) -> Vec<Option<String>> {
         let given = text(node, "name").map(str::to_owned);
         Some(given.unwrap_or_else(|| format!("{prefix}{count}")))
     };
-    list(root).unwrap_or(&[]).iter().map(&mut name).collect()
+    nodes.map(name).collect()
 }
 
-/// Given names are well formed and no two layers have the same, given or not.
-fn check_names(report: &mut Report<'_>, nodes: &[Node], names: &[Option<String>]) {
+/// Given names are well formed and no two layers have the same, given or not; whether the latter is so.
+pub(super) fn check_names<'t>(
+    report: &mut Report<'_>,
+    nodes: impl Iterator<Item = &'t Node>,
+    names: &[Option<String>],
+) -> bool {
+    let nodes: Vec<&Node> = nodes.collect();
     let mut seen = BTreeMap::<&str, usize>::new();
     let place = |node: &Node| match &node.value {
         Value::Table(table) => table.get("name").map(|e| e.node.place.clone()),
         _ => None,
     };
-    for (i, (node, name)) in nodes.iter().zip(names).enumerate() {
+    let mut unique = true;
+    for (i, (&node, name)) in nodes.iter().zip(names).enumerate() {
         let Some(name) = name else { continue };
         if let Some(given) = text(node, "name")
             && let Some(place) = place(node)
@@ -107,8 +129,9 @@ fn check_names(report: &mut Report<'_>, nodes: &[Node], names: &[Option<String>]
             seen.insert(name, i);
             continue;
         };
+        unique = false;
         // One of the two has been given its name: both defaults would differ.
-        let at = place(node).or_else(|| place(&nodes[first]));
+        let at = place(node).or_else(|| place(nodes[first]));
         report.mistake(
             &at.unwrap_or_else(|| node.place.clone()),
             format!(
@@ -121,17 +144,22 @@ fn check_names(report: &mut Report<'_>, nodes: &[Node], names: &[Option<String>]
             "give one of them another `name`",
         );
     }
+    unique
 }
 
 fn check_name(report: &mut Report<'_>, name: &str, place: &Place) {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-' || c == '/';
     let reason = if name.is_empty() {
         "must not be empty"
     } else if !name.chars().all(plain) {
         "must consist of letters, digits, `_` and `-`"
+    } else if name.split('/').any(str::is_empty) {
+        "must have a word on both sides of every `/`, as the paths of layers in blocks"
+    } else if name.split('/').any(|word| word == INPUT) {
+        "must not be `input`, which means what comes in"
     } else if name.chars().all(|c| c.is_ascii_digit()) {
         "must not be a number, which would mean the layer of that position"
-    } else if name.len() > LONGEST_NAME {
+    } else if name.split('/').any(|word| word.len() > LONGEST_NAME) {
         "must not be longer than 64 characters"
     } else {
         return;
@@ -141,21 +169,15 @@ fn check_name(report: &mut Report<'_>, name: &str, place: &Place) {
     report.mistake(place, message, "not a layer's name", help);
 }
 
-fn layer(
-    report: &mut Report<'_>,
-    node: &Node,
-    name: Option<String>,
-    number: usize,
-    init: Initializer,
-) -> Option<Layer> {
+fn layer(report: &mut Report<'_>, written: &Written<'_>, init: Initializer) -> Option<Layer> {
+    let (node, title) = (&written.node, &written.title);
     let Value::Table(table) = &node.value else {
-        let message = format!("layer {number} must be a table");
+        let message = format!("{title} must be a table");
         let label = format!("this is {}", node.value.what());
         report.mistake(&node.place, message, label, "write { kind = \"…\" }");
         return None;
     };
-    let title = format!("layer {number}");
-    let (mut s, kind) = Section::open_family(report, table, &node.place, &title, &keys::LAYER);
+    let (mut s, kind) = Section::open_family(report, table, &node.place, title, &keys::LAYER);
     let kind = match kind? {
         "conv2d" => LayerKind::Conv2d(conv2d(&mut s, init)),
         "max_pool2d" => LayerKind::MaxPool2d(pool2d(&mut s)),
@@ -166,6 +188,12 @@ fn layer(
             activation: s.choice("activation").flatten(),
             init: s.choice("init").unwrap_or(init),
         }),
+        "rnn" => {
+            let nonlinearity = s.choice("nonlinearity").unwrap_or(Nonlinearity::Tanh);
+            LayerKind::Recurrent(recurrent(&mut s, Cell::Rnn(nonlinearity), init))
+        }
+        "lstm" => LayerKind::Recurrent(recurrent(&mut s, Cell::Lstm, init)),
+        "gru" => LayerKind::Recurrent(recurrent(&mut s, Cell::Gru, init)),
         "embedding" => LayerKind::Embedding(embedding(&mut s, init)),
         "position_embedding" => LayerKind::PositionEmbedding(PositionEmbedding {
             init: s.choice("init").unwrap_or(init),
@@ -181,16 +209,93 @@ fn layer(
         "relu" => LayerKind::Activation(Activation::Relu),
         "sigmoid" => LayerKind::Activation(Activation::Sigmoid),
         "tanh" => LayerKind::Activation(Activation::Tanh),
+        "gelu" => LayerKind::Activation(Activation::Gelu {
+            tanh: s.choice("approximate") == Some(Approximate::Tanh),
+        }),
+        "silu" => LayerKind::Activation(Activation::Silu),
+        "leaky_relu" => LayerKind::Activation(Activation::LeakyRelu {
+            slope: s.float("slope"),
+        }),
+        "elu" => LayerKind::Activation(Activation::Elu {
+            alpha: s.float("alpha"),
+        }),
+        "softplus" => LayerKind::Activation(Activation::Softplus),
+        kind @ ("dropout" | "dropout2d") => LayerKind::Dropout(Dropout {
+            p: s.float("p"),
+            channels: kind == "dropout2d",
+        }),
+        "batch_norm" => LayerKind::BatchNorm(BatchNorm {
+            epsilon: s.float("epsilon"),
+            momentum: s.float("momentum"),
+            activation: s.choice("activation").flatten(),
+        }),
+        "layer_norm" => LayerKind::LayerNorm(layer_norm(&mut s)),
+        "rms_norm" => LayerKind::RmsNorm(RmsNorm {
+            epsilon: s.float("epsilon"),
+            affine: s.bool("affine"),
+        }),
+        "group_norm" => LayerKind::GroupNorm(GroupNorm {
+            groups: s.count("groups"),
+            epsilon: s.float("epsilon"),
+            activation: s.choice("activation").flatten(),
+        }),
+        "global_avg_pool" => LayerKind::GlobalAvgPool,
+        "adaptive_avg_pool2d" => LayerKind::AdaptiveAvgPool2d(s.size("output")),
+        "adaptive_max_pool2d" => LayerKind::AdaptiveMaxPool2d(s.size("output")),
         "softmax" => LayerKind::Softmax,
         "log_softmax" => LayerKind::LogSoftmax,
+        "add" => LayerKind::Add,
+        "mul" => LayerKind::Mul,
         kind => unreachable!("{kind} has keys but is not read"),
     };
-    // The name is made elsewhere, where all layers are seen; here only its type is checked.
+    // Names and inputs are found elsewhere, where all layers are seen; here only their types are checked.
     s.text("name");
-    let place = s.whole("kind").filter(|place| place.text == 0);
+    s.texts("inputs");
+    s.int("repeat");
+    let place = s.whole("kind");
+    let inputs = written.inputs.clone();
+    let takes = kind.inputs();
+    if !takes.contains(&inputs.len()) && s.sound("inputs") {
+        let word = kind.word();
+        let (message, label, help) = if inputs.len() < *takes.start() {
+            (
+                format!(
+                    "`{word}` joins two inputs or more, but {title} has {}",
+                    inputs.len()
+                ),
+                "needs `inputs`",
+                "name them, as in inputs = [\"conv2\", \"input\"]",
+            )
+        } else if *takes.end() == 1 {
+            (
+                format!("`{word}` takes one input, but {title} has {}", inputs.len()),
+                "takes one",
+                "join them before it with `kind = \"add\"` or \"concat\"",
+            )
+        } else {
+            (
+                format!(
+                    "`{word}` takes at most {} inputs, but {title} has {}",
+                    takes.end(),
+                    inputs.len()
+                ),
+                "too many",
+                "join some of them before it",
+            )
+        };
+        let at = s.whole("inputs").or_else(|| place.clone());
+        report.mistake(
+            &at.unwrap_or_else(|| node.place.clone()),
+            message,
+            label,
+            help,
+        );
+    }
+    let place = place.filter(|place| place.text == 0);
     Some(Layer {
-        name: name.unwrap_or(title),
+        name: written.name.clone().unwrap_or_else(|| title.clone()),
         span: place.unwrap_or_else(|| node.place.clone()).span,
+        inputs,
         kind,
     })
 }
@@ -214,6 +319,35 @@ fn conv2d(s: &mut Section<'_, '_>, init: Initializer) -> Conv2d {
         s.mistake_at("groups", &message, "does not divide them", help);
     }
     conv
+}
+
+fn layer_norm(s: &mut Section<'_, '_>) -> LayerNorm {
+    let (epsilon, affine) = (s.float("epsilon"), s.bool("affine"));
+    let bias = s.bool("bias");
+    let given = s.whole("bias").is_some();
+    if bias && given && !affine {
+        s.mistake_at(
+            "bias",
+            "`bias` needs `affine`",
+            "there is nothing that is learned",
+            "remove `bias`, or leave `affine` true",
+        );
+    }
+    LayerNorm {
+        epsilon,
+        affine,
+        bias: bias && affine,
+    }
+}
+
+fn recurrent(s: &mut Section<'_, '_>, cell: Cell, init: Initializer) -> Recurrent {
+    Recurrent {
+        cell,
+        hidden: s.count("hidden"),
+        layers: s.count("layers"),
+        returns: s.choice("return").unwrap_or(Returns::Sequence),
+        init: s.choice("init").unwrap_or(init),
+    }
 }
 
 fn embedding(s: &mut Section<'_, '_>, init: Initializer) -> Embedding {
@@ -256,16 +390,7 @@ fn pool2d(s: &mut Section<'_, '_>) -> Pool2d {
 }
 
 /// Both kinds of cross-entropy want logits: a softmax or a sigmoid at the end would be a second one.
-pub(super) fn refuse_final_activation(
-    report: &mut Report<'_>,
-    root: &Table,
-    layers: &[Layer],
-    loss: Loss,
-) {
-    let nodes = list(root).unwrap_or(&[]);
-    let (Some(node), Some(last)) = (nodes.last(), layers.last()) else {
-        return;
-    };
+fn refuse_final_activation(report: &mut Report<'_>, node: &Node, last: &Layer, loss: Loss) {
     let (loss, own) = match loss {
         Loss::CrossEntropy { .. } => ("cross_entropy", "softmax"),
         Loss::BinaryCrossEntropy => ("binary_cross_entropy", "sigmoid"),

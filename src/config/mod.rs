@@ -16,9 +16,11 @@ use std::path::Path;
 use crate::error::{Diagnostic, Error, Result, SourceErrors};
 
 mod average;
+mod block;
 mod choice;
 mod control;
 mod data;
+mod expand;
 pub mod keys;
 mod layer;
 mod layer_keys;
@@ -76,7 +78,7 @@ pub struct Config {
     pub checkpoints: Checkpoints,
     /// `[early_stopping]`: ends a training that no longer gets better; `None`: nothing does.
     pub early_stopping: Option<EarlyStopping>,
-    /// `[[layer]]`, in order: at least one.
+    /// `[[layer]]`, in order, blocks and repetitions written out: at least one.
     pub layers: Vec<Layer>,
     /// The text all this was read from.
     pub source: Source,
@@ -215,8 +217,9 @@ pub enum Loss {
 pub use average::Average;
 pub use control::{Checkpoints, EarlyStopping, Every, Monitored, OnNan, Rollback};
 pub use layer::{
-    Activation, Attention, Conv2d, Dense, Embedding, Initializer, Layer, LayerKind, Pool2d,
-    PositionEmbedding,
+    Activation, Attention, BatchNorm, Cell, Conv2d, Dense, Dropout, Embedding, GroupNorm,
+    Initializer, Input, Layer, LayerKind, LayerNorm, Nonlinearity, Pool2d, PositionEmbedding,
+    Recurrent, Returns, RmsNorm,
 };
 pub use optimizer::{Adam, Clip, Lion, Optimizer, RmsProp, Sgd};
 pub use param::{MAX_PARAMS, Param};
@@ -251,7 +254,7 @@ pub fn key_like(word: &str) -> Option<String> {
 ///
 /// `overrides` are the command line's `--set` texts, `key.path=value`: `train.epochs=3`, `optimizer.kind=adam`. The value is
 /// TOML, or else taken as plain text. Layers are counted from 1 or called by name: `layer.2.out_features=64`,
-/// `layer.dense1.out_features=64`. They are applied before anything is checked. Setting one of `train.epochs` and
+/// `layer.dense1.out_features=64`; in a block, `block.NAME.layer.2.stride=2`. They are applied before anything is checked. Setting one of `train.epochs` and
 /// `train.steps` puts aside the other one of the file.
 ///
 /// # Errors
@@ -299,6 +302,14 @@ impl Config {
     /// The configuration as TOML with every default written out. Parsed again it gives an equal configuration.
     pub fn to_toml(&self) -> String {
         write::config(self)
+    }
+
+    /// What an input of a layer is called in the file.
+    pub fn input_name(&self, input: Input) -> &str {
+        match input {
+            Input::Sample => expand::INPUT,
+            Input::Layer(index) => &self.layers[index].name,
+        }
     }
 
     /// The error for something that only a later stage can see, such as shapes that do not fit, at `span` of the source

@@ -9,7 +9,7 @@ use super::tree::{self, Entry, Node, Place, Table, Value};
 /// checked with the rest of the file.
 pub(super) fn apply(root: &mut Table, overrides: &[String], report: &mut Report<'_>) {
     // Names as the file has them, so that the order of overrides does not matter to them.
-    let names = layers::names(root);
+    let names = layers::names(layers::list(root).unwrap_or(&[]).iter());
     for (i, text) in overrides.iter().enumerate() {
         if let Some((path, node)) = split(text, i + 1, report) {
             set(root, &path, node, &names, report);
@@ -93,10 +93,24 @@ fn set(
     let Some((first, rest)) = path.split_first() else {
         return;
     };
-    if first.text == "layer" {
-        set_layer(root, first, rest, node, names, report);
-    } else {
-        insert(root, path, node, report);
+    match rest {
+        _ if first.text == "layer" => set_layer(root, first, rest, node, names, report),
+        [name, layer, rest @ ..] if first.text == "block" && layer.text == "layer" => {
+            let blocks = root.get_mut("block").map(|entry| &mut entry.node.value);
+            let Some(Value::Table(blocks)) = blocks else {
+                return insert(root, path, node, report);
+            };
+            let block = blocks.get_mut(name.text).map(|entry| &mut entry.node.value);
+            let Some(Value::Table(block)) = block else {
+                let known = blocks.entries.iter().map(|entry| entry.key.as_str());
+                let message = format!("there is no block `{}`", show(name.text));
+                let help = format!("blocks: {}", known.take(12).collect::<Vec<_>>().join(", "));
+                return report.mistake(&name.place, message, "no such block", help);
+            };
+            let names = layers::names(layers::list(block).unwrap_or(&[]).iter());
+            set_layer(block, layer, rest, node, &names, report);
+        }
+        _ => insert(root, path, node, report),
     }
 }
 

@@ -377,6 +377,14 @@ impl<'s, 'r> Section<'s, 'r> {
         texts.unwrap_or_default()
     }
 
+    /// A table of arguments, if it is given: names with a value each, which are checked where they are put.
+    pub(super) fn arguments(&mut self, name: &str) -> Option<&'s Table> {
+        self.read(name, |node, _| match &node.value {
+            Value::Table(table) => Ok(table),
+            _ => Err(Wrong::kind(node, "as in { channels = 32, stride = 2 }")),
+        })
+    }
+
     /// Weights of classes, if they are given.
     pub(super) fn class_weights(&mut self, name: &str) -> Option<ClassWeights> {
         self.read(name, |node, takes| {

@@ -7,6 +7,9 @@ use crate::error::{Diagnostic, Error};
 /// So many mistakes are shown; more are counted.
 const SHOWN: usize = 50;
 
+/// A mistake is compared with so many before it.
+const LOOKED_BACK: usize = 256;
+
 /// Mistakes in the file and in the overrides.
 pub(super) struct Report<'a> {
     name: &'a str,
@@ -24,7 +27,8 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Add a mistake: what is wrong, a few words to draw under the place, and what to do.
+    /// Add a mistake: what is wrong, a few words to draw under the place, and what to do. The same one at the same place is one,
+    /// however often a block stands in the network.
     pub(super) fn mistake(
         &mut self,
         place: &Place,
@@ -38,7 +42,13 @@ impl<'a> Report<'a> {
             label: label.into(),
             help: help.into(),
         };
-        self.mistakes.push((place.clone(), diagnostic));
+        let same = |(at, before): &(Place, Diagnostic)| {
+            at == place && before.message == diagnostic.message
+        };
+        // Those of one place mostly follow each other; a bound keeps a file of nothing but mistakes quick.
+        if !self.mistakes.iter().rev().take(LOOKED_BACK).any(same) {
+            self.mistakes.push((place.clone(), diagnostic));
+        }
     }
 
     /// The name of the file.

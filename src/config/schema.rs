@@ -18,12 +18,32 @@ pub fn schema() -> Value {
         ("checkpoint", table(keys::CHECKPOINT.iter())),
         ("early_stopping", table(keys::EARLY_STOPPING.iter())),
         ("layer", list(&family(&keys::LAYER))),
+        ("block", blocks()),
     ] {
         properties[name] = described(section, properties, name);
     }
     schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     schema["title"] = json!("anygrad configuration");
     schema
+}
+
+/// Blocks by their names: layers in which every value may be an argument.
+fn blocks() -> Value {
+    let mut layers = family(&keys::LAYER);
+    for variant in layers["oneOf"].as_array_mut().into_iter().flatten() {
+        let properties = variant["properties"].as_object_mut();
+        for (key, property) in properties.into_iter().flatten() {
+            if key != "kind" {
+                let argument = json!({ "type": "string", "pattern": "^\\$" });
+                let description = property["description"].take();
+                *property = json!({ "anyOf": [property, argument], "description": description });
+            }
+        }
+    }
+    let mut block = table(keys::BLOCK.iter());
+    let properties = &mut block["properties"];
+    properties["layer"] = described(list(&layers), properties, "layer");
+    json!({ "type": "object", "properties": {}, "required": [], "additionalProperties": block })
 }
 
 /// At least one of these tables.
@@ -127,6 +147,12 @@ fn values(takes: Takes) -> Value {
             }),
         ),
         Takes::Texts => json!({ "type": "array", "items": { "type": "string" } }),
+        Takes::Arguments => {
+            let one = ["string", "number", "boolean"].map(|kind| json!({ "type": kind }));
+            let items = json!({ "anyOf": one });
+            let any = one_or(items.clone(), json!({ "type": "array", "items": items }));
+            json!({ "type": "object", "properties": {}, "required": [], "additionalProperties": any })
+        }
         Takes::Choice(words) => json!({ "enum": words() }),
         Takes::Table => json!({ "type": "object" }),
         Takes::Tables => json!({ "type": "array" }),
@@ -134,7 +160,7 @@ fn values(takes: Takes) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::{SHIPPED, STARTERS, parse};
     use super::*;
 
@@ -184,7 +210,7 @@ mod tests {
         }
     }
 
-    fn is_allowed(text: &str) -> bool {
+    pub(in super::super) fn is_allowed(text: &str) -> bool {
         let table: toml::Table = toml::from_str(text).unwrap();
         allows(&schema(), &toml::Value::Table(table))
     }

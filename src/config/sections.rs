@@ -27,8 +27,7 @@ pub(super) fn config(root: &Table, report: &mut Report<'_>) -> Config {
     let params = param::params(report, root);
     let early_stopping = control::early_stopping(report, root);
     let checkpoints = control::checkpoints(report, root, &end, early_stopping.as_ref());
-    let layers = layers::layers(report, root, &end, init);
-    layers::refuse_final_activation(report, root, &layers, train.loss);
+    let layers = layers::layers(report, root, &end, init, train.loss);
     Config {
         name,
         seed,

@@ -48,6 +48,8 @@ pub enum DataSource {
     Digits,
     /// `idx`: IDX files, the format of MNIST.
     Idx,
+    /// `cifar10`: CIFAR-10 in its binary version, unpacked or not.
+    Cifar10,
     /// `images`: a folder of pictures for each class.
     Images,
     /// `csv`: a table.
@@ -91,6 +93,29 @@ pub struct Augment {
     pub contrast: f64,
     /// `cutout`: side of a black square, in pixels. Default 0.
     pub cutout: u32,
+    /// `mixup`: samples are mixed with others by shares from Beta(mixup, mixup), up to 8. Default 0: not at all.
+    pub mixup: f64,
+}
+
+impl Augment {
+    /// Whether pictures are changed by themselves: that takes pictures, while any samples can be mixed.
+    pub fn changes_pictures(&self) -> bool {
+        let Self {
+            shift,
+            flip,
+            rotate,
+            scale,
+            brightness,
+            contrast,
+            cutout,
+            mixup: _,
+        } = *self;
+        (shift, cutout) != (0, 0)
+            || flip != Flip::None
+            || [rotate, scale, brightness, contrast]
+                .iter()
+                .any(|&strength| strength > 0.0)
+    }
 }
 
 /// What is exchanged in half of the pictures.

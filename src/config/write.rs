@@ -5,8 +5,9 @@ use std::fmt::{Display, Write};
 use super::control;
 use super::keys::{self, Choice, LossWord};
 use super::{
-    Activation, ClassWeights, Config, Conv2d, Curve, Data, DataSource, Dense, Layer, LayerKind,
-    Length, Loss, MicroBatch, Pool2d, Schedule, Table, Train, average, optimizer, param,
+    Activation, BatchNorm, Cell, ClassWeights, Config, Conv2d, Curve, Data, DataSource, Dense,
+    Dropout, GroupNorm, Input, Layer, LayerKind, LayerNorm, Length, Loss, MicroBatch, Pool2d,
+    Recurrent, RmsNorm, Schedule, Table, Train, average, optimizer, param,
 };
 
 pub(super) fn config(config: &Config) -> String {
@@ -28,8 +29,12 @@ pub(super) fn config(config: &Config) -> String {
         config.checkpoints,
         config.early_stopping.as_ref(),
     );
-    for each in &config.layers {
+    for (index, each) in config.layers.iter().enumerate() {
         layer(&mut toml, each);
+        if each.inputs != [Input::before(index)] {
+            let names = each.inputs.iter().map(|input| config.input_name(*input));
+            toml.texts("inputs", &names.map(str::to_owned).collect::<Vec<_>>());
+        }
     }
     toml.0
 }
@@ -133,7 +138,7 @@ fn data(toml: &mut Toml, data: &Data) {
             }
         }
         DataSource::Csv => table(toml, &data.table),
-        DataSource::Digits | DataSource::Idx | DataSource::Npy => {}
+        DataSource::Digits | DataSource::Idx | DataSource::Cifar10 | DataSource::Npy => {}
     }
     if let Some(augment) = &data.augment {
         toml.header("[data.augment]");
@@ -144,6 +149,7 @@ fn data(toml: &mut Toml, data: &Data) {
         toml.float("brightness", augment.brightness);
         toml.float("contrast", augment.contrast);
         toml.put("cutout", augment.cutout);
+        toml.float("mixup", augment.mixup);
     }
 }
 
@@ -283,6 +289,47 @@ fn layer(toml: &mut Toml, layer: &Layer) {
             toml.word("activation", *activation);
             toml.word("init", *init);
         }
+        LayerKind::Activation(Activation::Gelu { tanh }) => {
+            toml.text("approximate", if *tanh { "tanh" } else { "none" });
+        }
+        LayerKind::Activation(Activation::LeakyRelu { slope }) => toml.float("slope", *slope),
+        LayerKind::Activation(Activation::Elu { alpha }) => toml.float("alpha", *alpha),
+        LayerKind::Dropout(Dropout { p, channels: _ }) => toml.float("p", *p),
+        LayerKind::BatchNorm(BatchNorm {
+            epsilon,
+            momentum,
+            activation,
+        }) => {
+            toml.float("epsilon", *epsilon);
+            toml.float("momentum", *momentum);
+            toml.word("activation", *activation);
+        }
+        LayerKind::LayerNorm(LayerNorm {
+            epsilon,
+            affine,
+            bias,
+        }) => {
+            toml.float("epsilon", *epsilon);
+            toml.put("affine", affine);
+            toml.put("bias", bias);
+        }
+        LayerKind::RmsNorm(RmsNorm { epsilon, affine }) => {
+            toml.float("epsilon", *epsilon);
+            toml.put("affine", affine);
+        }
+        LayerKind::GroupNorm(GroupNorm {
+            groups,
+            epsilon,
+            activation,
+        }) => {
+            toml.put("groups", groups);
+            toml.float("epsilon", *epsilon);
+            toml.word("activation", *activation);
+        }
+        LayerKind::AdaptiveAvgPool2d(output) | LayerKind::AdaptiveMaxPool2d(output) => {
+            toml.size("output", *output);
+        }
+        LayerKind::Recurrent(layer) => recurrent(toml, layer),
         LayerKind::Embedding(embedding) => {
             toml.put("num_embeddings", embedding.num_embeddings);
             toml.put("embedding_dim", embedding.embedding_dim);
@@ -299,8 +346,11 @@ fn layer(toml: &mut Toml, layer: &Layer) {
         }
         LayerKind::Flatten
         | LayerKind::Activation(_)
+        | LayerKind::GlobalAvgPool
         | LayerKind::Softmax
-        | LayerKind::LogSoftmax => {}
+        | LayerKind::LogSoftmax
+        | LayerKind::Add
+        | LayerKind::Mul => {}
     }
 }
 
@@ -322,6 +372,16 @@ fn pool2d(toml: &mut Toml, pool: &Pool2d) {
     toml.size("padding", pool.padding);
 }
 
+fn recurrent(toml: &mut Toml, layer: &Recurrent) {
+    toml.put("hidden", layer.hidden);
+    toml.put("layers", layer.layers);
+    if let Cell::Rnn(nonlinearity) = layer.cell {
+        toml.word("nonlinearity", nonlinearity);
+    }
+    toml.word("return", layer.returns);
+    toml.word("init", layer.init);
+}
+
 impl LayerKind {
     /// The word for it in a configuration: `conv2d`, `max_pool2d`, `dense`, ….
     pub fn word(&self) -> &'static str {
@@ -330,20 +390,45 @@ impl LayerKind {
             Self::MaxPool2d(_) => "max_pool2d",
             Self::AvgPool2d(_) => "avg_pool2d",
             Self::Dense(_) => "dense",
+            Self::Recurrent(layer) => match layer.cell {
+                Cell::Rnn(_) => "rnn",
+                Cell::Lstm => "lstm",
+                Cell::Gru => "gru",
+            },
             Self::Embedding(_) => "embedding",
             Self::PositionEmbedding(_) => "position_embedding",
             Self::Attention(_) => "attention",
             Self::Flatten => "flatten",
             Self::Activation(activation) => activation.word(),
+            Self::Dropout(dropout) if dropout.channels => "dropout2d",
+            Self::Dropout(_) => "dropout",
+            Self::BatchNorm(_) => "batch_norm",
+            Self::LayerNorm(_) => "layer_norm",
+            Self::RmsNorm(_) => "rms_norm",
+            Self::GroupNorm(_) => "group_norm",
+            Self::GlobalAvgPool => "global_avg_pool",
+            Self::AdaptiveAvgPool2d(_) => "adaptive_avg_pool2d",
+            Self::AdaptiveMaxPool2d(_) => "adaptive_max_pool2d",
             Self::Softmax => "softmax",
             Self::LogSoftmax => "log_softmax",
+            Self::Add => "add",
+            Self::Mul => "mul",
         }
     }
 }
 
 impl Activation {
-    /// The word for it in a configuration: `relu`, `sigmoid`, `tanh`.
+    /// The word for it in a configuration: `relu`, `sigmoid`, `tanh`, ….
     pub fn word(self) -> &'static str {
-        Some(self).word()
+        match self {
+            Self::Relu => "relu",
+            Self::Sigmoid => "sigmoid",
+            Self::Tanh => "tanh",
+            Self::Gelu { .. } => "gelu",
+            Self::Silu => "silu",
+            Self::LeakyRelu { .. } => "leaky_relu",
+            Self::Elu { .. } => "elu",
+            Self::Softplus => "softplus",
+        }
     }
 }

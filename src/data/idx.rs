@@ -110,6 +110,34 @@ pub fn load(dir: &Path, hold_out: &HoldOut) -> Result<Dataset> {
     pool.arrange(files::name_of(dir, "idx"), hold_out)
 }
 
+/// Writes the data set in `dir` to the new folder `out`: the same files, each gzipped if it was, with the samples that `keeps`, numbered
+/// as [`load`] numbers them, the training part first.
+///
+/// # Errors
+/// As [`load`]; if a part has no sample left, or `out` cannot be written.
+pub(super) fn copy(dir: &Path, out: &Path, keeps: impl Fn(usize) -> bool) -> Result<()> {
+    let paths = find(dir)?;
+    let mut first = 0;
+    let mut files = Vec::new();
+    for (part, pair) in paths.chunks(2).enumerate() {
+        let mut images = IdxFile::open(&pair[0], Content::Images)?;
+        let mut labels = IdxFile::open(&pair[1], Content::Labels)?;
+        check_counts(&images, &labels)?;
+        let kept: Vec<usize> = (0..images.count())
+            .filter(|sample| keeps(first + sample))
+            .collect();
+        if kept.is_empty() {
+            return Err(files::nothing_left(dir, ["training", "test"][part]));
+        }
+        first += images.count();
+        for file in [&mut images, &mut labels] {
+            let name = file.path.file_name().unwrap_or_default().to_owned();
+            files.push((out.join(name), file.of(&kept)?));
+        }
+    }
+    files::write_all(out, &files)
+}
+
 fn check_counts(images: &IdxFile<'_>, labels: &IdxFile<'_>) -> Result<()> {
     if images.count() == labels.count() {
         return Ok(());

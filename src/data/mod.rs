@@ -4,6 +4,7 @@
 //! refusal names the file, the place, what was expected, what was found and what to do.
 
 pub mod audit;
+pub mod cifar10;
 pub mod digits;
 mod files;
 pub mod get;
@@ -17,6 +18,7 @@ mod normalization;
 pub mod npy;
 mod split;
 pub mod table;
+mod tar;
 
 use std::ops::Range;
 

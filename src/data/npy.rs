@@ -97,6 +97,32 @@ pub fn load(
     pool.arrange(files::name_of(dir, "arrays"), hold_out)
 }
 
+/// Writes the arrays in `dir` to the new folder `out`: the same files with the samples that `keeps`, numbered as [`load`] numbers them,
+/// training, validation, test.
+///
+/// # Errors
+/// As [`load`]; if a part has no sample left, or `out` cannot be written.
+pub(super) fn copy(dir: &Path, out: &Path, keeps: impl Fn(usize) -> bool) -> Result<()> {
+    let mut first = 0;
+    let mut files = Vec::new();
+    for (part, pair) in find(dir)?.into_iter().enumerate() {
+        let Some(paths) = pair else { continue };
+        let arrays = [Array::open(&paths[0])?, Array::open(&paths[1])?];
+        let count = arrays[0].count();
+        let kept: Vec<usize> = (0..count).filter(|sample| keeps(first + sample)).collect();
+        if kept.is_empty() {
+            let part = ["training", "validation", "test"][part];
+            return Err(files::nothing_left(dir, part));
+        }
+        first += count;
+        for array in arrays {
+            let name = array.path().file_name().unwrap_or_default().to_owned();
+            files.push((out.join(name), array.of(&kept)?));
+        }
+    }
+    files::write_all(out, &files)
+}
+
 /// The samples of one array, and how many there are; each must be of `shape`.
 ///
 /// # Errors

@@ -39,16 +39,15 @@ pub fn measure(
     };
     let plain = graph.possible_ways(node, &Target::FLOOR).swap_remove(0);
     let truth = bench.run(gpu, kernels, plain)?.results(gpu)?;
-    let scale = truth.iter().fold(0f32, |max, x| max.max(x.abs()));
     let mut best = f64::INFINITY;
     let mut seconds = Vec::with_capacity(ways.len());
     for way in ways {
         let mut run = bench.run(gpu, kernels, way.clone())?;
-        let right = run
-            .results(gpu)?
-            .iter()
-            .zip(&truth)
-            .all(|(y, truth)| (y - truth).abs() <= TOLERANCE * scale);
+        let right = run.results(gpu)?.iter().zip(&truth).all(|(y, truth)| {
+            let scale = truth.iter().fold(0f32, |max, x| max.max(x.abs()));
+            let mut pairs = y.iter().zip(truth);
+            pairs.all(|(y, truth)| (y - truth).abs() <= TOLERANCE * scale)
+        });
         seconds.push(if right {
             let taken = run.seconds(gpu, best)?;
             best = best.min(taken);
@@ -64,15 +63,15 @@ pub fn measure(
 struct Bench {
     graph: Graph,
     inputs: Vec<Value>,
-    output: Value,
+    outputs: Vec<Value>,
 }
 
 /// A way of it on the device.
 struct OnDevice {
     executor: Executor,
     memory: Memory,
-    output: Value,
-    elements: usize,
+    /// Each with its number of elements.
+    outputs: Vec<(Value, usize)>,
 }
 
 impl Bench {
@@ -84,16 +83,14 @@ impl Bench {
             .map(|tensor| graph.input("x", tensor.clone()))
             .collect();
         let outputs = graph.apply(node.op.clone(), &inputs).ok()?;
-        let &[output] = outputs.as_slice() else {
-            return None;
-        };
-        let fresh = graph.root(output) == output;
+        let fresh = outputs.iter().all(|&output| graph.root(output) == output);
+        let mut tensors = outputs.iter().map(|&output| graph.tensor(output));
         let is_float = |tensor: &TensorType| tensor.dtype == DType::F32;
-        let floats = is_float(graph.tensor(output)) && types.iter().all(is_float);
+        let floats = tensors.all(is_float) && types.iter().all(is_float);
         (fresh && floats).then_some(Self {
             graph,
             inputs,
-            output,
+            outputs,
         })
     }
 
@@ -101,7 +98,7 @@ impl Bench {
     fn run(&self, gpu: &Gpu, kernels: &mut Kernels, way: Lowering) -> Result<OnDevice> {
         let mut graph = self.graph.clone();
         graph.choose(0, way);
-        let keep = [self.inputs.as_slice(), &[self.output]].concat();
+        let keep = [self.inputs.as_slice(), &self.outputs].concat();
         let mut memory = Memory::new();
         let plan = Plan::new(&graph, &keep);
         let mut executor = Executor::new(gpu, &mut memory, kernels, plan)?;
@@ -113,17 +110,22 @@ impl Bench {
         Ok(OnDevice {
             executor,
             memory,
-            output: self.output,
-            elements: graph.tensor(self.output).elements(),
+            outputs: self
+                .outputs
+                .iter()
+                .map(|&output| (output, graph.tensor(output).elements()))
+                .collect(),
         })
     }
 }
 
 impl OnDevice {
-    fn results(&self, gpu: &Gpu) -> Result<Vec<f32>> {
-        let words = self.executor.read(gpu, self.output)?;
-        let numbers = words.into_iter().take(self.elements);
-        Ok(numbers.map(f32::from_bits).collect())
+    fn results(&self, gpu: &Gpu) -> Result<Vec<Vec<f32>>> {
+        let read = |&(output, elements)| {
+            let words = self.executor.read(gpu, output)?.into_iter();
+            Ok(words.take(elements).map(f32::from_bits).collect())
+        };
+        self.outputs.iter().map(read).collect()
     }
 
     /// The seconds of one run, where the best way so far takes `best`.

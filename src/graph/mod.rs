@@ -14,8 +14,8 @@ use std::fmt;
 pub use array::Array;
 pub use fused::Fused;
 pub use op::{
-    Case, CaseInput, Constant, Dispatch, Domain, Fusion, Gradient, Lowering, MAX_LOOP_TRIPS, Op,
-    OpRef, Operand, Stage, Tape, Target,
+    Case, CaseInput, Constant, Dispatch, Domain, Function, Fusion, Gradient, Lowering,
+    MAX_LOOP_TRIPS, Op, OpRef, Operand, Stage, Tape, Target,
 };
 pub use shape::{DType, MAX_ELEMENTS, Shape, ShapeError, TensorType, Window};
 

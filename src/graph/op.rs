@@ -275,15 +275,30 @@ impl Fusion {
     }
 }
 
+/// A function of a shader, `f` or `df`, with the value of the constant that it depends on, if there is one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Function {
+    /// The shader's file stem.
+    pub shader: &'static str,
+    /// The constant, by its name there.
+    pub constant: Option<(&'static str, Constant)>,
+}
+
+impl std::fmt::Display for Function {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.shader)
+    }
+}
+
 /// What happens to the `vec4`s of a result before they are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Stage {
     /// `y + row[column]`: the operand is a row as long as the innermost axis of `y`.
     AddRow,
-    /// `f(y)`, with the `f` of this shader.
-    Apply(&'static str),
-    /// `df(z) · y`, with the `df` of this shader; the operand `z` is as large as `y`.
-    ApplyDerivative(&'static str),
+    /// `f(y)`.
+    Apply(Function),
+    /// `df(z) · y`; the operand `z` is as large as `y`.
+    ApplyDerivative(Function),
     /// `f(y, z)`, with the `f` of this shader, which gives the same for `f(z, y)`; the operand `z` is as large as `y`.
     Combine(&'static str),
 }
@@ -292,7 +307,8 @@ impl std::fmt::Display for Stage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::AddRow => f.write_str("add_bias"),
-            Self::Apply(function) | Self::Combine(function) => f.write_str(function),
+            Self::Apply(function) => write!(f, "{function}"),
+            Self::Combine(function) => f.write_str(function),
             Self::ApplyDerivative(function) => write!(f, "{function}.backward"),
         }
     }
@@ -378,6 +394,8 @@ impl CaseInput {
 pub enum Domain {
     /// Standard normal.
     Normal,
+    /// Normal with this standard deviation: the weights of a recurrence, which larger ones would make chaotic.
+    Scaled(f64),
     /// Normal, but at least 0.05 away from zero: for functions with a kink there.
     AwayFromZero,
     /// All different and at least 0.01 apart: for maxima, whose gradient jumps at ties.

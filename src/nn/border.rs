@@ -71,7 +71,7 @@ impl Border {
     }
 
     /// From the order of the kernels to that of files.
-    pub fn to_file(self, shape: &Shape, kernels: &[f32]) -> Vec<f32> {
+    pub fn to_file<T: Copy>(self, shape: &Shape, kernels: &[T]) -> Vec<T> {
         self.places(shape)
             .into_iter()
             .map(|place| kernels[place])

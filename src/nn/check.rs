@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::layers::{self, Check};
 use super::signal::Flattened;
 use super::{Inputs, Layer, Network, Signal, params};
-use crate::config::{Activation, Config, LayerKind, Loss, Task};
+use crate::config::{self, BatchNorm, Config, GroupNorm, Input, LayerKind, Loss, MicroBatch, Task};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, MAX_ELEMENTS, TensorType};
 use crate::ops::cross_entropy::MAX_CLASSES;
@@ -24,6 +24,7 @@ pub(super) fn check(config: &Config, sample: &Signal, classes: usize) -> Result<
     };
     check_output(config, network.output(), classes)?;
     check_trains(config, &network)?;
+    check_parts(config, &network)?;
     params::apply(config, &mut network)?;
     check_loops(config, &network)?;
     Ok(network)
@@ -41,6 +42,8 @@ fn walk(
         layers: Vec::new(),
         parameters: Vec::new(),
         slab_elements: 0,
+        statistics: Vec::new(),
+        statistics_elements: 0,
     };
     let mut seen = BTreeSet::new();
     for (index, layer) in config.layers.iter().enumerate() {
@@ -53,13 +56,23 @@ fn walk(
             )
         };
         let first = network.parameters.len();
-        let input = network.output().clone();
-        let next = config.layers.get(index + 1).map(|layer| &layer.kind);
+        let inputs: Vec<Signal> = layer
+            .inputs
+            .iter()
+            .map(|&input| network.signal(input).clone())
+            .collect();
+        let names: Vec<&str> = layer
+            .inputs
+            .iter()
+            .map(|&input| config.input_name(input))
+            .collect();
+        let first_statistic = network.statistics.len();
         let mut at = Check {
-            inputs: std::slice::from_ref(&input),
+            inputs: &inputs,
+            input_names: &names,
             index,
             name: &layer.name,
-            before_relu: next == Some(&LayerKind::Activation(Activation::Relu)),
+            before_rectifier: rectified(config, index),
             in_file_order: in_file_order.contains(&index),
             absorbs: false,
             network: &mut network,
@@ -67,8 +80,10 @@ fn walk(
         let output = layers::rule(&layer.kind)
             .check(&mut at)
             .map_err(|refusal| refuse(refusal.message, &refusal.label, &refusal.help))?;
-        if !at.absorbs && output.flattened != input.flattened {
-            seen.extend(input.flattened.map(|Flattened { layer, .. }| layer));
+        if !at.absorbs {
+            let rows = inputs.iter().map(|input| input.flattened);
+            let lost = rows.filter(|row| *row != output.flattened).flatten();
+            seen.extend(lost.map(|Flattened { layer, .. }| layer));
         }
         let batch = config.train.rows();
         if !countable(batch, &output) {
@@ -87,17 +102,39 @@ fn walk(
                 "make it smaller, or reduce its input before it",
             ));
         }
+        let takes = (layer.inputs != [Input::before(index)])
+            .then(|| names.iter().map(|&name| name.to_owned()).collect());
         network.layers.push(Layer {
             name: layer.name.clone(),
+            inputs: layer.inputs.clone(),
+            takes: takes.unwrap_or_default(),
             kind: layer.kind.clone(),
             output,
             parameters: first..network.parameters.len(),
+            statistics: first_statistic..network.statistics.len(),
             in_file_order: in_file_order.contains(&index),
         });
     }
     let last = network.output().flattened;
     seen.extend(last.map(|Flattened { layer, .. }| layer));
     Ok((network, seen))
+}
+
+/// Whether ReLUs, or what is shaped like them, are all that take what comes out of a layer, perhaps behind a normalisation.
+fn rectified(config: &Config, index: usize) -> bool {
+    let all = config.layers.iter().enumerate().skip(index + 1);
+    let mut takers = all.filter(|(_, layer)| layer.inputs.contains(&Input::Layer(index)));
+    let fits = |(taker, layer): (usize, &config::Layer)| match &layer.kind {
+        LayerKind::Activation(activation) => activation.is_rectifier(),
+        LayerKind::BatchNorm(BatchNorm { activation, .. })
+        | LayerKind::GroupNorm(GroupNorm { activation, .. }) => match activation {
+            Some(activation) => activation.is_rectifier(),
+            None => rectified(config, taker),
+        },
+        LayerKind::LayerNorm(_) | LayerKind::RmsNorm(_) => rectified(config, taker),
+        _ => false,
+    };
+    takers.next().is_some_and(fits) && takers.all(fits)
 }
 
 /// Whether kernels can count the elements of a batch of this shape.
@@ -151,6 +188,18 @@ fn check_trains(config: &Config, network: &Network) -> Result<()> {
     ))
 }
 
+/// The parts of a batch are what the batch is where its samples have nothing to do with each other.
+fn check_parts(config: &Config, network: &Network) -> Result<()> {
+    if !network.mixes_samples() || config.train.micro_batch == MicroBatch::Whole {
+        return Ok(());
+    }
+    Err(Error::usage(
+        "train.micro_batch: batch_norm takes mean and variance over what goes through it at a time, so that parts of a batch would \
+         give another result than the whole",
+        "remove `micro_batch`, or normalise with group_norm or layer_norm; with `accumulate` each batch has its own mean and variance",
+    ))
+}
+
 /// The last layer gives one number for each class.
 fn check_output(config: &Config, output: &Signal, classes: usize) -> Result<()> {
     let wanted = match (config.data.task, classes) {
@@ -183,10 +232,13 @@ fn check_output(config: &Config, output: &Signal, classes: usize) -> Result<()> 
 fn check_loops(config: &Config, network: &Network) -> Result<()> {
     let mut graph = Graph::new();
     let parameters = graph.persistent("parameters", TensorType::f32([network.slab_elements]));
+    let statistics = (network.statistics_elements > 0)
+        .then(|| graph.persistent("statistics", TensorType::f32([network.statistics_elements])));
     let x = graph.input("x", network.input.batch(1));
     let inputs = Inputs {
         x,
         parameters,
+        statistics,
         training: None,
     };
     let appended = network.append(&mut graph, &inputs);

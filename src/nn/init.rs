@@ -9,6 +9,8 @@ use crate::rng::{Sequence, Stream};
 pub enum Init {
     /// Zero.
     Zeros,
+    /// One.
+    Ones,
     /// Uniform between minus and plus this bound.
     Uniform(f64),
     /// Normal with this standard deviation.
@@ -49,9 +51,13 @@ impl Init {
     }
 }
 
-/// A slab of initial parameters; the padding between tensors is zero.
+/// A slab of initial parameters, and behind it the running statistics; the padding between tensors is zero.
 pub(super) fn slab(network: &Network, seed: u64) -> Vec<f32> {
-    let mut slab = vec![0.0; network.slab_elements];
+    let mut slab = vec![0.0; network.slab_elements + network.statistics_elements];
+    for statistic in &network.statistics {
+        let begin = network.slab_elements + statistic.offset;
+        slab[begin..][..statistic.shape.elements()].fill(statistic.init);
+    }
     for (index, parameter) in network.parameters.iter().enumerate() {
         let id = u32::try_from(index).expect("fewer than 2^32 parameters");
         let mut sequence = Sequence::new(seed, Stream::Init, id);
@@ -63,6 +69,7 @@ pub(super) fn slab(network: &Network, seed: u64) -> Vec<f32> {
         };
         match parameter.init {
             Init::Zeros => {}
+            Init::Ones => place.fill(1.0),
             Init::Uniform(bound) => fill(&mut |s| s.uniform_in(-bound, bound)),
             Init::Normal(deviation) => fill(&mut |s| deviation * s.normal()),
             Init::TruncatedNormal(deviation) => fill(&mut |s| deviation * truncated(s)),

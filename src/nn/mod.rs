@@ -12,7 +12,7 @@ mod signal;
 
 use std::ops::Range;
 
-use crate::config::{Config, LayerKind};
+use crate::config::{Config, Input, LayerKind};
 use crate::error::Result;
 use crate::graph::{Graph, SLICE_ALIGNMENT, Shape, ShapeError, Value};
 use crate::ops::{reshape::Reshape, state};
@@ -31,17 +31,28 @@ pub struct Network {
     pub parameters: Vec<Parameter>,
     /// Elements of the slab that holds all parameters, each at an aligned offset.
     pub slab_elements: usize,
+    /// What layers remember of what went through them while training.
+    pub statistics: Vec<Statistic>,
+    /// Elements of the slab that holds these, each at an aligned offset. Where a slab is spoken of on the host, they follow the
+    /// parameters.
+    pub statistics_elements: usize,
 }
 
 /// A layer with its place in the network.
 #[derive(Clone, Debug)]
 struct Layer {
     name: String,
+    /// Where what it takes comes from.
+    inputs: Vec<Input>,
+    /// What that is called, where it is not what comes out of the layer before it.
+    takes: Vec<String>,
     kind: LayerKind,
     /// What comes out of it.
     output: Signal,
     /// Its parameters among those of the network: weight, then bias.
     parameters: Range<usize>,
+    /// What it remembers, among that of the network.
+    statistics: Range<usize>,
     /// Whether a row that it makes of an image has the order of files, (C, H, W).
     in_file_order: bool,
 }
@@ -53,6 +64,8 @@ pub struct Inputs {
     pub x: Value,
     /// The slab that holds the parameters.
     pub parameters: Value,
+    /// The slab that holds the running statistics; `None` where the network has none.
+    pub statistics: Option<Value>,
     /// While training; `None` where the network is measured or asked.
     pub training: Option<Training>,
 }
@@ -89,6 +102,19 @@ pub struct Parameter {
     pub lr_scale: f32,
     /// The factor of its weight decay.
     pub decay_scale: f32,
+}
+
+/// What a layer remembers: changed by what goes through it while training, and by no gradient.
+#[derive(Clone, Debug)]
+pub struct Statistic {
+    /// `bn1.running_mean`.
+    pub name: String,
+    /// Its shape, in files too.
+    pub shape: Shape,
+    /// Its first element in the slab of statistics.
+    pub offset: usize,
+    /// What all of it is before the first step.
+    pub init: f32,
 }
 
 impl Parameter {
@@ -139,24 +165,55 @@ impl Network {
             let shape = tensor.shape;
             x = graph.one(Reshape { shape }, &[x]);
         }
+        let sample = x;
+        let mut outputs = Vec::with_capacity(self.layers.len());
         for (index, layer) in self.layers.iter().enumerate() {
+            let takes = layer.inputs.iter().map(|&input| match input {
+                Input::Sample => sample,
+                Input::Layer(index) => outputs[index],
+            });
+            let takes: Vec<Value> = takes.collect();
             let outside = graph.enter(layer.name.clone());
             let indices = layer.parameters.clone();
             let parameters: Vec<Value> = indices
                 .map(|index| self.parameter(graph, inputs.parameters, index))
                 .collect();
+            let statistics: Vec<Value> = self.statistics[layer.statistics.clone()]
+                .iter()
+                .map(|statistic| {
+                    let slab = inputs.statistics.expect("the network has a slab of them");
+                    let Statistic {
+                        name,
+                        shape,
+                        offset,
+                        ..
+                    } = statistic;
+                    graph.slice(name.clone(), slab, *offset, shape.clone())
+                })
+                .collect();
             let appended = layers::rule(&layer.kind).append(&mut layers::Append {
                 graph,
-                inputs: &[x],
+                inputs: &takes,
+                index,
                 parameters: &parameters,
+                statistics: &statistics,
                 in_file_order: layer.in_file_order,
                 training: inputs.training,
             });
             graph.enter(outside);
             x = appended.map_err(|error| (index, error))?;
             graph.set_label(x, layer.name.clone());
+            outputs.push(x);
         }
         Ok(x)
+    }
+
+    /// What comes out of a layer, or into the network.
+    fn signal(&self, input: Input) -> &Signal {
+        match input {
+            Input::Sample => &self.input,
+            Input::Layer(index) => &self.layers[index].output,
+        }
     }
 
     /// The part of a slab that is a parameter.
@@ -170,7 +227,7 @@ impl Network {
         )
     }
 
-    /// The initial slab, drawn from the seed.
+    /// The initial slab, drawn from the seed, and behind it the running statistics.
     pub fn initial(&self, seed: u64) -> Vec<f32> {
         init::slab(self, seed)
     }
@@ -212,7 +269,7 @@ impl Network {
             .iter()
             .map(|layer| LayerSummary {
                 name: layer.name.clone(),
-                kind: layers::describe(&layer.kind),
+                kind: layers::describe(&layer.kind, &layer.takes),
                 output: layer.output.shape.clone(),
                 parameters: self.parameters[layer.parameters.clone()]
                     .iter()
@@ -220,6 +277,24 @@ impl Network {
                     .sum(),
             })
             .collect()
+    }
+
+    /// Whether what one sample gives depends on the others of its batch while training.
+    pub fn mixes_samples(&self) -> bool {
+        let mixes = |layer: &Layer| matches!(layer.kind, LayerKind::BatchNorm(_));
+        self.layers.iter().any(mixes)
+    }
+
+    /// Adds what a layer remembers at the end of the slab of statistics.
+    fn push_statistic(&mut self, name: String, shape: Shape, init: f32) {
+        let offset = self.statistics_elements;
+        self.statistics_elements += shape.elements().next_multiple_of(SLICE_ALIGNMENT);
+        self.statistics.push(Statistic {
+            name,
+            shape,
+            offset,
+            init,
+        });
     }
 
     /// Adds a parameter at the end of the slab.

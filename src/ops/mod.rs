@@ -6,6 +6,9 @@
 
 pub mod accumulate;
 pub mod adam;
+mod adaptive;
+pub mod adaptive_avg_pool2d;
+pub mod adaptive_max_pool2d;
 pub mod add;
 pub mod add_bias;
 pub mod advance;
@@ -14,6 +17,7 @@ pub mod augment;
 pub mod average;
 pub mod avg_pool2d;
 pub mod batch_indices;
+pub mod batch_norm;
 pub mod binary_cross_entropy;
 pub mod clip_norm;
 pub mod clip_value;
@@ -21,33 +25,51 @@ pub mod confusion_matrix;
 pub mod conv2d;
 pub mod count_correct;
 pub mod cross_entropy;
+pub mod depthwise_conv2d;
 #[cfg(test)]
 mod descent;
+pub mod dropout;
 mod elementwise;
+pub mod elu;
 pub mod embedding;
 pub mod gather_batch;
+pub mod gelu;
+pub mod group_norm;
+pub mod gru;
 pub mod huber;
+pub mod layer_norm;
+pub mod leaky_relu;
 pub mod lion;
 pub mod log_softmax;
 pub mod loss_scale;
+pub mod lstm;
 pub mod mae;
 pub mod matmul;
 pub mod max_pool2d;
+pub mod mixup;
 pub mod mse;
 pub mod mul;
+mod norm;
 mod pooling;
+mod recurrence;
 pub mod reduce_sum;
 mod regression;
 pub mod relu;
 pub mod reshape;
+pub mod rms_norm;
 pub mod rmsprop;
+pub mod rnn;
 pub mod rotary;
+mod row_norm;
 mod rowwise;
 pub mod scale;
 pub mod schedule;
+pub mod select;
 pub mod sgd;
 pub mod sigmoid;
+pub mod silu;
 pub mod softmax;
+pub mod softplus;
 pub mod state;
 pub mod stream_rows;
 mod subgroup;
@@ -93,6 +115,8 @@ macro_rules! registry {
 registry![
     accumulate,
     adam,
+    adaptive_avg_pool2d,
+    adaptive_max_pool2d,
     add,
     add_bias,
     advance,
@@ -101,6 +125,7 @@ registry![
     average,
     avg_pool2d,
     batch_indices,
+    batch_norm,
     binary_cross_entropy,
     clip_norm,
     clip_value,
@@ -108,26 +133,41 @@ registry![
     conv2d,
     count_correct,
     cross_entropy,
+    dropout,
+    elu,
+    depthwise_conv2d,
     embedding,
     gather_batch,
+    gelu,
+    group_norm,
+    gru,
     huber,
+    layer_norm,
+    leaky_relu,
     lion,
     log_softmax,
+    lstm,
     loss_scale,
     mae,
     matmul,
     max_pool2d,
+    mixup,
     mse,
     mul,
     reduce_sum,
     relu,
+    rms_norm,
     rmsprop,
+    rnn,
     rotary,
     scale,
     schedule,
+    select,
     sgd,
     sigmoid,
+    silu,
     softmax,
+    softplus,
     stream_rows,
     tanh,
     transpose,

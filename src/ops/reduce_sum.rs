@@ -130,6 +130,16 @@ pub(super) fn of_planes(
     }
 }
 
+/// The kernels that add up so many planes of so many elements in a fixed order.
+pub(super) fn planes(
+    [planes, elements]: [usize; 2],
+    from: Operand,
+    to: Operand,
+    scratch: &mut Vec<usize>,
+) -> Vec<Dispatch> {
+    stages([1, planes, elements], MAX_CHUNK, 1.0, from, to, scratch)
+}
+
 /// The kernel of (outer, reduced, inner) → (chunks, outer, inner), each chunk the sum of `chunk` elements of the middle axis, times
 /// `scale`.
 fn stage(

@@ -7,6 +7,7 @@ unary_op!(
     /// Rectified linear unit; the gradient at 0 is 0, as in PyTorch.
     Relu,
     relu,
+    Output,
     [1, 1]
 );
 

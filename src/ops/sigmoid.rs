@@ -7,6 +7,7 @@ unary_op!(
     /// The logistic function.
     Sigmoid,
     sigmoid,
+    Output,
     [5, 3]
 );
 

@@ -7,6 +7,7 @@ unary_op!(
     /// Hyperbolic tangent.
     Tanh,
     tanh,
+    Output,
     [10, 3]
 );
 

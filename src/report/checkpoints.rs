@@ -352,6 +352,9 @@ mod tests {
     use super::super::disk::faulty::{Fault, Faulty};
     use super::super::fabricated;
     use super::*;
+    use crate::data::mutate::mutate;
+    use crate::error::Class;
+    use crate::rng::{Sequence, Stream};
     use crate::train::{Best, Metric, Scores};
 
     fn checkpoint(step: u64, best: Option<u64>) -> Checkpoint {
@@ -431,7 +434,7 @@ mod tests {
                 match &saved {
                     Ok(_) => assert_eq!(newest, 20, "{fault:?} {at}"),
                     Err(error) => {
-                        assert_eq!(error.class(), crate::error::Class::Storage, "{error}");
+                        assert_eq!(error.class(), Class::Storage, "{error}");
                         assert!(error.to_string().contains("checkpoints"), "{error}");
                         assert!(newest == 10 || newest == 20, "{fault:?} {at}: {newest}");
                     }
@@ -507,6 +510,47 @@ mod tests {
             found.torn
         );
         assert_eq!(found.resume.unwrap().from.host.step, 10);
+    }
+
+    /// Makes the manifest agree with files that were changed.
+    fn seal(path: &Path) {
+        let place = path.join(MANIFEST);
+        let mut manifest: Manifest = parse(&place, &fs::read(&place).unwrap()).unwrap();
+        for (name, entry) in &mut manifest.files {
+            *entry = Entry::of(&fs::read(path.join(name)).unwrap());
+        }
+        fs::write(&place, json(&manifest)).unwrap();
+    }
+
+    #[test]
+    fn damage_that_its_manifest_vouches_for_is_read_or_refused_and_holds_no_more_than_its_files() {
+        let run = tempfile::tempdir().unwrap();
+        let path = save(&System, run.path(), &checkpoint(20, Some(10)), 2).unwrap();
+        let names = [MANIFEST, STATE, CIRCUMSTANCES, WEIGHTS, BUFFERS];
+        let whole = names.map(|name| fs::read(path.join(name)).unwrap());
+        let mut accepted = 0;
+        for case in 0..2000 {
+            let mut sequence = Sequence::new(32, Stream::Test, case);
+            let place = sequence.below(5) as usize;
+            let mut bytes = whole[place].clone();
+            mutate(&mut bytes, &mut sequence);
+            fs::write(path.join(names[place]), &bytes).unwrap();
+            if place > 0 {
+                seal(&path);
+            }
+            match load(&path) {
+                Ok(checkpoint) => {
+                    accepted += 1;
+                    let words: usize = checkpoint.buffers.iter().map(|b| b.words.len()).sum();
+                    assert!(words * 4 <= whole[4].len() + bytes.len(), "case {case}");
+                }
+                Err(error) => assert_eq!(error.class(), Class::Data, "case {case}: {error}"),
+            }
+            for (name, bytes) in names.iter().zip(&whole) {
+                fs::write(path.join(name), bytes).unwrap();
+            }
+        }
+        assert!((20..1900).contains(&accepted), "{accepted} of 2000");
     }
 
     #[test]

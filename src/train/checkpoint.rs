@@ -21,13 +21,14 @@ use crate::nn::Network;
 use crate::plan::Plan;
 
 /// What the step reads and nothing changes: it is made anew from the configuration and the data.
-const CONSTANTS: [&str; 7] = [
+const CONSTANTS: [&str; 8] = [
     buffers::SAMPLES,
     buffers::LABELS,
     buffers::TARGETS,
     buffers::WEIGHTS,
     buffers::ONES,
     buffers::IDENTITY,
+    buffers::SHARES,
     buffers::GROUPS,
 ];
 
@@ -38,7 +39,7 @@ pub struct Checkpoint {
     pub host: HostState,
     /// Where it was computed, and from what.
     pub circumstances: Circumstances,
-    /// The parameters, in the layout of files.
+    /// The parameters and the running statistics, in the layout of files.
     pub weights: Weights,
     /// Everything else on the adapter that outlives a step, by name: 32-bit words as they lie there.
     pub buffers: Vec<Buffer>,
@@ -230,16 +231,19 @@ impl Checkpoint {
         };
         let slab = self.weights.to_slab(network).map_err(refuse)?;
         let slab: &[u32] = bytemuck::cast_slice(&slab);
+        let (parameters, statistics) = slab.split_at(network.slab_elements);
         if let Some(other) = self.buffers.iter().find(|b| !names.contains(&b.name)) {
             return Err(refuse(format!("`{}` is not in the plan", other.name)));
         }
         for name in names {
-            let words = if name == buffers::PARAMETERS {
-                slab
-            } else {
-                let found = self.buffers.iter().find(|buffer| buffer.name == *name);
-                let found = found.ok_or_else(|| refuse(format!("`{name}` is missing")))?;
-                &found.words
+            let words = match name.as_str() {
+                buffers::PARAMETERS => parameters,
+                buffers::STATISTICS => statistics,
+                _ => {
+                    let found = self.buffers.iter().find(|buffer| buffer.name == *name);
+                    let found = found.ok_or_else(|| refuse(format!("`{name}` is missing")))?;
+                    &found.words
+                }
             };
             let bytes = session.memory.bytes(name);
             if words.len() * 4 != bytes {

@@ -136,7 +136,11 @@ pub(super) fn width_that_fits(
     let parameters: Vec<usize> = (network.summary().iter())
         .map(|layer| layer.parameters)
         .collect();
-    let mut hidden: Vec<usize> = (0..config.layers.len().saturating_sub(1)).collect();
+    // The width of a layer that a block or a repetition made cannot be set for it alone.
+    let own = |&index: &usize| !config.layers[index].name.contains('/');
+    let mut hidden: Vec<usize> = (0..config.layers.len().saturating_sub(1))
+        .filter(own)
+        .collect();
     hidden.sort_by_key(|&index| std::cmp::Reverse(parameters[index]));
     let candidates = hidden.into_iter().take(TRIED).filter_map(|index| {
         let now = *width(&mut config.clone(), index)?;
@@ -161,6 +165,7 @@ pub(super) fn width_that_fits(
         let layer = &config.layers[index];
         let key = match layer.kind {
             LayerKind::Conv2d(_) => "out_channels",
+            LayerKind::Recurrent(_) => "hidden",
             _ => "out_features",
         };
         Some((format!("layer.{}.{key}", layer.name), now, low))
@@ -177,6 +182,7 @@ fn width(config: &mut Config, index: usize) -> Option<&mut usize> {
     match &mut config.layers[index].kind {
         LayerKind::Conv2d(conv) if conv.groups == 1 => Some(&mut conv.out_channels),
         LayerKind::Dense(dense) => Some(&mut dense.out_features),
+        LayerKind::Recurrent(layer) => Some(&mut layer.hidden),
         _ => None,
     }
 }

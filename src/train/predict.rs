@@ -222,7 +222,7 @@ impl Forward {
         };
         demand.check(&gpu, |_| Fitting::default())?;
         let mut session = Session::new(gpu, resident::measure(model));
-        session.write_parameters(&slab)?;
+        session.write_parameters(&network, &slab)?;
         if config.train.loss.compares_rows() && !data.regression {
             session.write_class_rows(data.classes, network.outputs())?;
         }

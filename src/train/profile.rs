@@ -36,7 +36,9 @@ pub struct KernelProfile {
 impl KernelProfile {
     /// The layer it belongs to, or the part of the step beside the layers.
     pub fn layer(&self) -> &str {
-        self.label.split('/').next().unwrap_or("")
+        // A layer's name may be a path, an op's is none.
+        let layer = self.label.rsplit_once('/');
+        layer.map_or(self.label.as_str(), |(layer, _)| layer)
     }
 }
 

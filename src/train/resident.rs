@@ -78,6 +78,7 @@ pub(super) fn load(
             "give it with --data PATH, or write `path = \"PATH\"` under [data]",
         )),
         (DataSource::Idx, Some(path)) => data::idx::load(path, &hold_out),
+        (DataSource::Cifar10, Some(path)) => data::cifar10::load(path, &hold_out),
         (DataSource::Images, Some(path)) => {
             let options = data::image_folder::Options {
                 size: wanted.images.size,

@@ -10,6 +10,7 @@ use super::stream::Feeder;
 use crate::error::{Error, Result};
 use crate::gpu::{Executor, Gpu, Kernels, Laps, Memory, Readback, Stopwatch};
 use crate::graph::Value;
+use crate::nn::Network;
 use crate::ops::{advance, state};
 use crate::plan::Plan;
 
@@ -53,11 +54,17 @@ impl Session {
         }
     }
 
-    /// Writes the parameters, and what never changes.
-    pub(super) fn write_parameters(&mut self, slab: &[f32]) -> Result<()> {
+    /// Writes the parameters and the running statistics of a network, which are a slab together.
+    pub(super) fn write_parameters(&mut self, network: &Network, slab: &[f32]) -> Result<()> {
         let words: &[u32] = bytemuck::cast_slice(slab);
-        self.memory
-            .write(&self.gpu, buffers::PARAMETERS, slab.len() * 4, words)
+        let (parameters, statistics) = words.split_at(network.slab_elements);
+        let mut write =
+            |name, words: &[u32]| self.memory.write(&self.gpu, name, words.len() * 4, words);
+        write(buffers::PARAMETERS, parameters)?;
+        if statistics.is_empty() {
+            return Ok(());
+        }
+        write(buffers::STATISTICS, statistics)
     }
 
     /// Writes what a network shall say for each class: the rows of the identity matrix, or 0 and 1 where it has one output.

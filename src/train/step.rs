@@ -7,27 +7,31 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::schedule::Length;
-use crate::config::{self, Config, Flip, LayerKind, Loss};
+use crate::config::{self, Config, LayerKind, Loss};
 use crate::graph::{DType, Graph, Op, Precision, Shape, Storage, TensorType, Value, autograd};
 use crate::nn::{Inputs, Network, Training};
 use crate::ops::{
-    self, accumulate::Accumulate, add::Add, advance, advance::Advance, augment::Augment,
-    augment::Strength, batch_indices::BatchIndices, binary_cross_entropy::BinaryCrossEntropy,
+    self, accumulate::Accumulate, add::Add, advance, advance::Advance, augment::Strength,
+    batch_indices::BatchIndices, binary_cross_entropy::BinaryCrossEntropy,
     count_correct::CountCorrect, cross_entropy::CrossEntropy, gather_batch::GatherBatch,
     gather_batch::Normalization, huber::Huber, mae::Mae, matmul::Matmul, mse::Mse, mul::Mul,
     reduce_sum::ReduceSum, scale::Scale, sigmoid::Sigmoid, softmax::Softmax, state,
     stream_rows::StreamRows, weigh::Weigh,
 };
 
+mod augment;
 mod resident;
 mod update;
 
+use augment::{Other, Rows, strength};
 pub use resident::{Resident, Window};
 
 /// Names of the buffers that outlive a step.
 pub mod buffers {
     /// All trained tensors, one after the other.
     pub const PARAMETERS: &str = "parameters";
+    /// What layers remember of what went through them, one after the other.
+    pub const STATISTICS: &str = "statistics";
     /// The gradient of each, at the same place.
     pub const GRADIENTS: &str = "gradients";
     /// The same of a part of a batch, before it is added.
@@ -54,6 +58,8 @@ pub mod buffers {
     pub const ONES: &str = "ones";
     /// What the network shall say for each class: one-hot rows, or 0 and 1.
     pub const IDENTITY: &str = "one-hot rows";
+    /// The shares by which samples are mixed.
+    pub const SHARES: &str = "shares of mixup";
 }
 
 /// Steps whose metrics the ring on the adapter holds: the most that one submission may run.
@@ -102,6 +108,8 @@ struct Batch {
     weights: Value,
     /// What each sample counts over the sum of that; where all count the same, `weights`.
     loss_weights: Value,
+    /// What else counts where samples are mixed.
+    other: Option<Other>,
     parameters: Value,
     logits: Value,
     /// The first tensor of the graph that belongs to it.
@@ -132,6 +140,7 @@ impl Builder<'_> {
     /// Gathers some rows of the next batch of a part and runs the network, whose parameters are in `slab`, on them. A step of the
     /// pass goes through `streamed` rows.
     fn batch(&mut self, pass: &Pass, slab: &str, op: BatchIndices, streamed: usize) -> Batch {
+        let chooses = op.clone();
         let rows = op.rows.clone();
         let first_row = rows.start;
         let first = self.graph.values().len();
@@ -166,6 +175,19 @@ impl Builder<'_> {
                 self.graph.one(Weigh, &[weights, own, mean])
             }
         };
+        let (x, loss_weights, other) = if self.mixes() {
+            let rows = Rows {
+                op: chooses,
+                counters,
+                indices,
+                weights,
+                streamed,
+            };
+            let mixed = self.mix(x, loss_weights, &rows);
+            (mixed.x, mixed.own, Some(mixed.other))
+        } else {
+            (x, loss_weights, None)
+        };
         let parameters = self.slab(slab);
         let training = self.trains.then_some(Training {
             seed: self.config.seed,
@@ -176,6 +198,7 @@ impl Builder<'_> {
         let inputs = Inputs {
             x,
             parameters,
+            statistics: self.statistics(),
             training,
         };
         let logits = self.network.forward(&mut self.graph, inputs);
@@ -185,25 +208,10 @@ impl Builder<'_> {
             target,
             weights,
             loss_weights,
+            other,
             parameters,
             logits,
         }
-    }
-
-    /// The pictures of a batch, each changed in a way of its own.
-    fn change(&mut self, x: Value, drawn_by: [Value; 2], strength: Strength) -> Value {
-        let [h, w, _] = self.data.sample_shape;
-        let draw = Augment::Draw {
-            seed: self.config.seed,
-            size: [h, w],
-            strength,
-        };
-        let drawn = self.graph.one(draw, &drawn_by);
-        let apply = Augment::Apply {
-            normalization: self.data.normalization.clone(),
-            color: strength.brightness > 0.0 || strength.contrast > 0.0,
-        };
-        self.graph.one(apply, &[x, drawn])
     }
 
     /// The targets of these indices.
@@ -268,47 +276,61 @@ impl Builder<'_> {
     }
 
     /// The weighted loss of each row of a batch: their sum is the mean over the real samples, as PyTorch takes it: Σ w · loss / Σ w.
+    /// Where samples are mixed, that of both targets by their shares.
     fn losses(&mut self, batch: &Batch) -> Value {
         self.graph.enter("loss");
+        let losses = self.losses_of(batch.logits, batch.target, batch.loss_weights);
+        match batch.other {
+            None => losses,
+            Some(other) => {
+                let others = self.losses_of(batch.logits, other.target, other.weights);
+                self.graph.one(Add, &[losses, others])
+            }
+        }
+    }
+
+    /// The weighted loss of each row against a target.
+    fn losses_of(&mut self, logits: Value, target: Target, weights: Value) -> Value {
         match self.config.train.loss {
             Loss::CrossEntropy { label_smoothing } => {
                 #[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
                 let label_smoothing = label_smoothing as f32;
-                let labels = self.labels(batch);
+                let Target::Labels(labels) = target else {
+                    unreachable!("the configuration refuses it for a regression");
+                };
                 self.graph.one(
                     CrossEntropy::Forward { label_smoothing },
-                    &[batch.logits, labels, batch.loss_weights],
+                    &[logits, labels, weights],
                 )
             }
-            Loss::BinaryCrossEntropy => self.loss_of_numbers(batch, BinaryCrossEntropy::Forward),
-            Loss::Mse => self.loss_of_numbers(batch, Mse::Forward),
-            Loss::Mae => self.loss_of_numbers(batch, Mae::Forward),
+            Loss::BinaryCrossEntropy => {
+                self.loss_of_numbers(logits, target, weights, BinaryCrossEntropy::Forward)
+            }
+            Loss::Mse => self.loss_of_numbers(logits, target, weights, Mse::Forward),
+            Loss::Mae => self.loss_of_numbers(logits, target, weights, Mae::Forward),
             Loss::Huber { delta } => {
                 #[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
                 let delta = delta as f32;
-                self.loss_of_numbers(batch, Huber::Forward { delta })
+                self.loss_of_numbers(logits, target, weights, Huber::Forward { delta })
             }
         }
     }
 
-    /// A loss against the numbers of a batch.
-    fn loss_of_numbers(&mut self, batch: &Batch, op: impl Op + 'static) -> Value {
-        let target = self.values(batch);
-        self.graph
-            .one(op, &[batch.logits, target, batch.loss_weights])
-    }
-
-    /// The classes of a batch, for a loss of classes.
-    fn labels(&self, batch: &Batch) -> Value {
-        match batch.target {
-            Target::Labels(labels) => labels,
-            Target::Values(_) => unreachable!("the configuration refuses it for a regression"),
-        }
+    /// A loss against numbers.
+    fn loss_of_numbers(
+        &mut self,
+        logits: Value,
+        target: Target,
+        weights: Value,
+        op: impl Op + 'static,
+    ) -> Value {
+        let target = self.values(target);
+        self.graph.one(op, &[logits, target, weights])
     }
 
     /// The numbers that a batch shall give, for a loss of numbers: of a class, its one-hot row.
-    fn values(&mut self, batch: &Batch) -> Value {
-        match batch.target {
+    fn values(&mut self, target: Target) -> Value {
+        match target {
             Target::Values(values) => values,
             Target::Labels(labels) => {
                 let rows = self.class_rows();
@@ -451,30 +473,6 @@ fn empty(config: &Config) -> Graph {
     graph
 }
 
-/// What the configuration says of changes, as the kernels take it.
-#[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
-fn strength(augment: &config::Augment) -> Strength {
-    let config::Augment {
-        shift,
-        flip,
-        rotate,
-        scale,
-        brightness,
-        contrast,
-        cutout,
-    } = *augment;
-    Strength {
-        shift,
-        flip_x: matches!(flip, Flip::Horizontal | Flip::Both),
-        flip_y: matches!(flip, Flip::Vertical | Flip::Both),
-        rotate: (rotate.to_radians() / 2.0).tan() as f32,
-        scale: scale as f32,
-        brightness: brightness as f32,
-        contrast: contrast as f32,
-        cutout,
-    }
-}
-
 /// One training step.
 pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass) -> Graph {
     let mut builder = Builder {
@@ -482,7 +480,7 @@ pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass
         config,
         data,
         mean_weight: None,
-        augment: config.data.augment.as_ref().map(strength),
+        augment: strength(config),
         trains: true,
         graph: empty(config),
     };
@@ -590,6 +588,7 @@ pub fn prediction(network: &Network, config: &Config, data: &Resident) -> (Graph
     let inputs = Inputs {
         x,
         parameters,
+        statistics: builder.statistics(),
         training: None,
     };
     let logits = network.forward(&mut builder.graph, inputs);

@@ -21,14 +21,14 @@ use super::stream::{Feed, Feeder};
 use super::tuning::{Tune, Tuner};
 use super::weights::Weights;
 use super::{Evaluation, Request, mistakes, resident};
-use crate::config::{Config, Curve, Precision, Task};
+use crate::config::{self, Config, Curve, Precision, Task};
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::{Executor, Gpu, Kernels};
 use crate::graph::Graph;
 use crate::nn::Network;
 use crate::ops::gather_batch::MAX_CHANNELS;
-use crate::ops::{loss_scale, state};
+use crate::ops::{loss_scale, mixup, state};
 use crate::plan::Plan;
 
 /// Trains.
@@ -79,7 +79,8 @@ fn checked_model(config: &Config, dataset: &Dataset) -> Result<Model> {
         ));
     }
     let [h, w, c] = dataset.sample_shape;
-    if config.data.augment.is_some() && (h * w == 1 || c > MAX_CHANNELS) {
+    let changes = (config.data.augment.as_ref()).is_some_and(config::Augment::changes_pictures);
+    if changes && (h * w == 1 || c > MAX_CHANNELS) {
         return Err(Error::usage(
             format!("data.augment: samples of {h} × {w} × {c} are no pictures"),
             format!(
@@ -185,7 +186,7 @@ fn train_in<'scope>(
     // Not before the adapter can hold them: a network beyond it may be beyond the host, too.
     let slab = given.unwrap_or_else(|| network.initial(config.seed));
     let mut session = Session::with(gpu, kernels, resident::measure(model));
-    session.write_parameters(&slab)?;
+    session.write_parameters(&network, &slab)?;
     write_constants(&mut session, &network, config, &data)?;
     resident::upload(&session.gpu, &mut session.memory, dataset, model, &data)?;
     let batch = config.train.rows();
@@ -270,7 +271,7 @@ fn train_in<'scope>(
                     let zeros = vec![0; session.memory.bytes(name) / 4];
                     session.memory.overwrite(&session.gpu, name, &zeros);
                 }
-                session.write_parameters(&slab)?;
+                session.write_parameters(&network, &slab)?;
                 write_constants(&mut session, &network, config, &data)?;
             }
             let graph = step::training(&network, config, &data, &passes.training);
@@ -297,7 +298,11 @@ fn train_in<'scope>(
         _ => None,
     };
     let weights = |buffer| {
-        let slab = session.memory.read(&session.gpu, buffer)?;
+        let mut slab = session.memory.read(&session.gpu, buffer)?;
+        // The running statistics belong to an average as they are.
+        if network.statistics_elements > 0 {
+            slab.extend(session.memory.read(&session.gpu, buffers::STATISTICS)?);
+        }
         let slab: Vec<f32> = slab.into_iter().map(f32::from_bits).collect();
         refuse_not_finite(&network, &slab)?;
         Ok::<_, Error>(Weights::from_slab(&network, &slab))
@@ -426,16 +431,14 @@ fn given_weights(path: &Path, network: &Network) -> Result<Vec<f32>> {
 
 /// The loss of a step is measured before its update, so only the weights tell whether the last update was sound.
 fn refuse_not_finite(network: &Network, slab: &[f32]) -> Result<()> {
-    let broken = network.parameters.iter().find(|parameter| {
-        let numbers = &slab[parameter.offset..][..parameter.shape.elements()];
-        !numbers.iter().all(|number| number.is_finite())
-    });
-    match broken {
+    let weights = Weights::from_slab(network, slab);
+    let mut tensors = weights.tensors().iter();
+    match tensors.find(|tensor| !tensor.data.iter().all(|number| number.is_finite())) {
         None => Ok(()),
-        Some(parameter) => Err(Error::check(
+        Some(tensor) => Err(Error::check(
             format!(
                 "`{}` holds numbers that are not finite after the last step",
-                parameter.name
+                tensor.name
             ),
             "the training diverged: try a smaller learning rate, as in --set optimizer.learning_rate=0.001",
         )),
@@ -479,6 +482,16 @@ fn write_constants(
         state::SCHEDULE * 4,
         &schedule,
     )?;
+    let alpha = (config.data.augment.as_ref()).map_or(0.0, |augment| augment.mixup);
+    if alpha > 0.0 {
+        let shares = mixup::shares(alpha);
+        session.memory.write(
+            &session.gpu,
+            buffers::SHARES,
+            (shares.len() * 4).next_multiple_of(16),
+            bytemuck::cast_slice(&shares),
+        )?;
+    }
     if config.train.loss.compares_rows() && !data.regression {
         session.write_class_rows(data.classes, network.outputs())?;
     }

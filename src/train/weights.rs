@@ -8,7 +8,8 @@ use std::path::Path;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use crate::error::{Error, Result};
-use crate::nn::Network;
+use crate::graph::Shape;
+use crate::nn::{Border, Network};
 
 /// Named tensors of 32-bit floats, in the order of the network.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -36,19 +37,17 @@ const GIVE: &str = "give a file with the ending .safetensors, as `anygrad train`
 impl Weights {
     /// The weights of a network whose slab is given, as files hold them.
     pub fn from_slab(network: &Network, slab: &[f32]) -> Self {
-        let tensors = network
-            .parameters
-            .iter()
-            .map(|parameter| {
-                let kernels = &slab[parameter.offset..][..parameter.shape.elements()];
-                Tensor {
-                    name: parameter.name.clone(),
-                    shape: parameter.border.file_shape(&parameter.shape),
-                    data: parameter.border.to_file(&parameter.shape, kernels),
-                }
-            })
-            .collect();
-        Self { tensors }
+        let tensors = placed(network).map(|tensor| {
+            let kernels = &slab[tensor.offset..][..tensor.shape.elements()];
+            Tensor {
+                name: tensor.name.to_owned(),
+                shape: tensor.border.file_shape(tensor.shape),
+                data: tensor.border.to_file(tensor.shape, kernels),
+            }
+        });
+        Self {
+            tensors: tensors.collect(),
+        }
     }
 
     /// The tensors.
@@ -63,27 +62,19 @@ impl Weights {
     pub fn to_slab(&self, network: &Network) -> Result<Vec<f32>, String> {
         let mut differences = Vec::new();
         let mut fitting = Vec::new();
-        for parameter in &network.parameters {
-            let wanted = parameter.border.file_shape(&parameter.shape);
-            match self
-                .tensors
-                .iter()
-                .find(|tensor| tensor.name == parameter.name)
-            {
-                None => differences.push(format!("`{}` {wanted:?} is missing", parameter.name)),
+        for place in placed(network) {
+            let wanted = place.border.file_shape(place.shape);
+            match self.tensors.iter().find(|tensor| tensor.name == place.name) {
+                None => differences.push(format!("`{}` {wanted:?} is missing", place.name)),
                 Some(tensor) if tensor.shape != wanted => differences.push(format!(
                     "`{}` is {:?} in the file, {wanted:?} in the network",
                     tensor.name, tensor.shape
                 )),
-                Some(tensor) => fitting.push((parameter, tensor)),
+                Some(tensor) => fitting.push((place, tensor)),
             }
         }
         for tensor in &self.tensors {
-            if network
-                .parameters
-                .iter()
-                .all(|parameter| parameter.name != tensor.name)
-            {
+            if placed(network).all(|place| place.name != tensor.name) {
                 differences.push(format!(
                     "`{}` {:?} is not in the network",
                     tensor.name, tensor.shape
@@ -93,10 +84,10 @@ impl Weights {
         if !differences.is_empty() {
             return Err(differences.join("; "));
         }
-        let mut slab = vec![0.0; network.slab_elements];
-        for (parameter, tensor) in fitting {
-            let kernels = parameter.border.to_kernels(&parameter.shape, &tensor.data);
-            slab[parameter.offset..][..kernels.len()].copy_from_slice(&kernels);
+        let mut slab = vec![0.0; network.slab_elements + network.statistics_elements];
+        for (place, tensor) in fitting {
+            let kernels = place.border.to_kernels(place.shape, &tensor.data);
+            slab[place.offset..][..kernels.len()].copy_from_slice(&kernels);
         }
         Ok(slab)
     }
@@ -129,6 +120,9 @@ impl Weights {
         let mut tensors = Vec::new();
         let (mut other, mut broken) = (Vec::new(), Vec::new());
         for (name, view) in file.iter() {
+            if name.ends_with(COUNTED) {
+                continue;
+            }
             if view.dtype() != Dtype::F32 {
                 other.push(format!("`{name}` is {}", view.dtype()));
                 continue;
@@ -184,6 +178,34 @@ impl Weights {
             .map_err(|error| Error::data(format!("the weights cannot be written: {error}"), ""))
     }
 }
+
+/// Where a tensor of a file is in a network's slab.
+struct Place<'a> {
+    name: &'a str,
+    shape: &'a Shape,
+    border: Border,
+    offset: usize,
+}
+
+/// All tensors of a network in the order of files: the parameters, then the running statistics.
+fn placed(network: &Network) -> impl Iterator<Item = Place<'_>> {
+    let parameters = network.parameters.iter().map(|parameter| Place {
+        name: &parameter.name,
+        shape: &parameter.shape,
+        border: parameter.border,
+        offset: parameter.offset,
+    });
+    let statistics = network.statistics.iter().map(|statistic| Place {
+        name: &statistic.name,
+        shape: &statistic.shape,
+        border: Border::Same,
+        offset: network.slab_elements + statistic.offset,
+    });
+    parameters.chain(statistics)
+}
+
+/// What PyTorch's `BatchNorm` counts beside its statistics: nothing depends on it.
+const COUNTED: &str = ".num_batches_tracked";
 
 /// The bytes of a file of weights.
 fn read_file(path: &Path) -> Result<Vec<u8>> {

@@ -10,7 +10,7 @@ mod watch;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use crate::graph::{Constant, Stage};
+use crate::graph::{Constant, Function, Stage};
 
 pub use half::halved;
 pub use watch::{WATCH_BINDING, WATCH_WORDS, watched};
@@ -24,7 +24,8 @@ macro_rules! fragments {
 }
 
 fragments![
-    argmax, binary, finite, flat, groups, philox, regression, state, subgroup, tail, unary
+    adaptive, argmax, binary, erfc, finite, flat, groups, norm, philox, recurrence, regression,
+    row_norm, squash, state, subgroup, tail, unary
 ];
 
 /// Replaces each `#import name` line by the fragment of that name; a fragment already there is not repeated. Of `#if`, the side
@@ -137,13 +138,21 @@ pub fn with_epilogue(
     if stages.is_empty() {
         return source.to_owned();
     }
-    let source = with_imports(source);
+    let functions = functions(stages);
+    let imports: String = functions
+        .iter()
+        .flat_map(|function| functor(function.shader).lines())
+        .filter(|line| line.starts_with("#import ") && !BINDINGS.contains(line))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let source = with_imports(&format!("{imports}{source}"));
     let (before, after) = source
         .split_once(&format!("\n{EPILOGUE}\n"))
         .expect("a shader with stages has a place for them");
     let (mut operands, mut steps) = (Vec::new(), String::new());
     let mut rows = Vec::new();
-    let mut functors = BTreeSet::new();
+    let place = |function: &Function| functions.iter().position(|known| known == function);
+    let prefix = |function: &Function| prefix(function, place(function));
     for stage in stages {
         let operand = format!("epilogue_{}", operands.len());
         let step = match stage {
@@ -152,16 +161,15 @@ pub fn with_epilogue(
                 rows.push(format!("{operand}[column4]"));
                 format!("z = z + column.row_{};", rows.len() - 1)
             }
-            Stage::Apply(name) => format!("z = {name}_f(z);"),
+            Stage::Apply(function) => format!("z = {}_f(z);", prefix(function)),
             Stage::Combine(name) => format!("z = {name}_f(z, {operand}[at]);"),
-            Stage::ApplyDerivative(name) => format!("z = {name}_df({operand}[at]) * z;"),
+            Stage::ApplyDerivative(function) => {
+                format!("z = {}_df({operand}[at]) * z;", prefix(function))
+            }
         };
         steps += &format!("    {step}\n");
         if stage.operands() > 0 {
             operands.push(operand);
-        }
-        if let Stage::Apply(name) | Stage::ApplyDerivative(name) | Stage::Combine(name) = stage {
-            functors.insert(*name);
         }
     }
     let mut text = format!("{before}\n");
@@ -169,14 +177,8 @@ pub fn with_epilogue(
         let kind = "var<storage, read>";
         text += &format!("@group(0) @binding({binding}) {kind} {operand}: array<vec4<f32>>;\n");
     }
-    for name in functors {
-        for line in functor(name).lines() {
-            if !line.starts_with("#import") {
-                let line = line.replace("fn f(", &format!("fn {name}_f("));
-                text += &line.replace("fn df(", &format!("fn {name}_df("));
-                text.push('\n');
-            }
-        }
+    for function in &functions {
+        text += &renamed(functor(function.shader), function, &prefix(function));
     }
     let fields: String = (0..rows.len())
         .map(|row| format!("    row_{row}: vec4<f32>,\n"))
@@ -201,6 +203,74 @@ fn columns(column4: u32) -> Columns {{
 }}
 {after}"
     )
+}
+
+/// The imports of a shader of a function that bring bindings and entry points, which an epilogue has no use for.
+const BINDINGS: [&str; 2] = ["#import unary", "#import binary"];
+
+/// The functions of all stages, each once.
+fn functions(stages: &[Stage]) -> Vec<Function> {
+    let mut functions: Vec<Function> = Vec::new();
+    for stage in stages {
+        let function = match *stage {
+            Stage::AddRow => continue,
+            Stage::Apply(function) | Stage::ApplyDerivative(function) => function,
+            Stage::Combine(shader) => Function {
+                shader,
+                constant: None,
+            },
+        };
+        if !functions.contains(&function) {
+            functions.push(function);
+        }
+    }
+    functions
+}
+
+/// What the names of a function begin with in an epilogue: with another value of its constant it is another function.
+fn prefix(function: &Function, place: Option<usize>) -> String {
+    match (function.constant, place) {
+        (Some(_), Some(place)) => format!("{}_{place}", function.shader),
+        _ => function.shader.to_owned(),
+    }
+}
+
+/// The functions of a shader under other names, and its constant with another name and its value.
+fn renamed(text: &str, function: &Function, prefix: &str) -> String {
+    let mut renamed = String::new();
+    for line in text.lines().filter(|line| !line.starts_with("#import")) {
+        let mut line = line
+            .replace("fn f(", &format!("fn {prefix}_f("))
+            .replace("fn df(", &format!("fn {prefix}_df("));
+        if let Some((name, value)) = function.constant {
+            let own = format!("{prefix}_{name}");
+            line = if line.starts_with(&format!("const {name}:")) {
+                let (kind, value) = literal(value);
+                format!("const {own}: {kind} = {value};")
+            } else {
+                with_word(&line, name, &own)
+            };
+        }
+        renamed.push_str(&line);
+        renamed.push('\n');
+    }
+    renamed
+}
+
+/// The text with one whole word in place of another.
+fn with_word(text: &str, word: &str, other: &str) -> String {
+    let belongs = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut replaced = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(word) {
+        let (before, found) = rest.split_at(at);
+        let after = &found[word.len()..];
+        let whole = !before.ends_with(belongs) && !after.starts_with(belongs);
+        replaced.push_str(before);
+        replaced.push_str(if whole { other } else { word });
+        rest = after;
+    }
+    replaced + rest
 }
 
 /// The text of a shader with its imports expanded and `constants` set.
@@ -359,6 +429,29 @@ mod tests {
     #[should_panic(expected = "no constant B of type bool is declared above")]
     fn a_condition_on_an_unknown_constant_is_a_bug() {
         expand("const A: bool = false;\n#if B\nfn f() {}\n#end\n");
+    }
+
+    #[test]
+    fn functions_of_one_shader_with_other_constants_are_others_in_an_epilogue() {
+        let functor = |_: &str| "#import unary\nconst A: f32 = 9.0;\nfn f(x: vec4<f32>) -> vec4<f32> {\n    return A * x + BAR;\n}\n";
+        let stage = |a: f32| {
+            Stage::Apply(Function {
+                shader: "times",
+                constant: Some(("A", a.into())),
+            })
+        };
+        let source = "const BAR: f32 = 1.0;\n\n#epilogue\n\n";
+        let text = with_epilogue(source, &[stage(2.0), stage(3.0), stage(2.0)], 1, functor);
+        for (wanted, times) in [
+            ("const times_0_A: f32 = 2e0f;", 1),
+            ("const times_1_A: f32 = 3e0f;", 1),
+            ("return times_0_A * x + BAR;", 1),
+            ("z = times_0_f(z);", 2),
+            ("z = times_1_f(z);", 1),
+        ] {
+            assert_eq!(text.matches(wanted).count(), times, "{wanted} in {text}");
+        }
+        parse(&text).unwrap();
     }
 
     #[test]

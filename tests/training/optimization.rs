@@ -138,7 +138,9 @@ fn accumulated_gradients_and_micro_batches_are_one_large_batch() {
     let dataset = random_dataset();
     let optimizer = "kind = \"sgd\"\nlearning_rate = 0.1\nmomentum = 0.9\nclip_norm = 0.5\n[average]\nkind = \"ema\"\ndecay = 0.5";
     let of = |batch: usize, train: &str| {
-        let text = small(optimizer, train, "").to_toml();
+        // Every sample has its mask in whatever part of a batch it is.
+        let masked = "[[layer]]\nkind = \"dropout\"\np = 0.3\n";
+        let text = small(optimizer, train, masked).to_toml();
         let text = text.replace("\nbatch = 5\n", &format!("\nbatch = {batch}\n"));
         let config = config::parse("parts.toml", &text, &[]).unwrap();
         trained(&config, &dataset, Trust::Trusted)
@@ -153,6 +155,60 @@ fn accumulated_gradients_and_micro_batches_are_one_large_batch() {
     ] {
         agree(&of(batch, train), &whole, train);
     }
+}
+
+#[test]
+fn twelve_steps_of_mixed_samples_are_those_of_the_references_and_others_than_without() {
+    if common::gpu(Trust::Trusted).is_none() {
+        return;
+    }
+    let dataset = random_dataset();
+    let optimizer = "kind = \"sgd\"\nlearning_rate = 0.3";
+    let free = trained(&small(optimizer, "", ""), &dataset, Trust::Trusted);
+    for (augment, train) in [
+        ("mixup = 1.0", "label_smoothing = 0.1"),
+        (
+            "mixup = 0.2\nshift = 2\nflip = \"horizontal\"",
+            "accumulate = 2\nmicro_batch = 3",
+        ),
+        ("mixup = 4.0", "loss = \"binary_cross_entropy\""),
+        ("mixup = 0.4", "loss = \"mse\""),
+    ] {
+        let config = small(
+            &format!("{optimizer}\n[data.augment]\n{augment}"),
+            train,
+            "",
+        );
+        agrees_with_the_references(&config, 1e-5);
+        let mixed = trained(&config, &dataset, Trust::Trusted);
+        assert_ne!(mixed.1, free.1, "{augment} makes a difference");
+    }
+}
+
+#[test]
+fn mixing_does_not_depend_on_how_a_batch_is_cut_or_streamed_and_heeds_what_samples_count() {
+    if common::gpu(Trust::Trusted).is_none() {
+        return;
+    }
+    let mut dataset = random_dataset();
+    dataset.weights = Some((0..dataset.len()).map(|i| (i % 4) as f32 * 0.5).collect());
+    let optimizer = "kind = \"sgd\"\nlearning_rate = 0.1\n[data.augment]\nmixup = 0.6\nshift = 1";
+    let of = |train: &str, stream| {
+        let mut config = small(optimizer, train, "");
+        config.data.stream = stream;
+        trained(&config, &dataset, Trust::Trusted)
+    };
+    let whole = of("", config::Streaming::Never);
+    let cut = of("micro_batch = 2", config::Streaming::Never);
+    agree(&cut, &whole, "micro_batch = 2");
+    for (train, resident) in [("", whole), ("micro_batch = 2", cut)] {
+        let streamed = of(train, config::Streaming::Always);
+        assert_eq!(streamed.1, resident.1, "{train}");
+        assert_eq!(streamed.0.weights, resident.0.weights, "{train}");
+    }
+    // A sample that counts nothing is still mixed in, and counts nothing there.
+    let plain = trained(&small(optimizer, "", ""), &random_dataset(), Trust::Trusted);
+    assert_ne!(plain.1, of("", config::Streaming::Never).1);
 }
 
 #[test]

@@ -201,7 +201,9 @@ fn unfinished(error: Error, run: &Run, unsaved: Option<Error>, out: &Out) -> Err
 
 fn tell_end(summary: &Summary, folder: &Path, config: &Config, out: &Out) -> Result<()> {
     let example = match config.data.source {
-        DataSource::Digits | DataSource::Idx | DataSource::Images => "image.png",
+        DataSource::Digits | DataSource::Idx | DataSource::Cifar10 | DataSource::Images => {
+            "image.png"
+        }
         DataSource::Csv => "new.csv",
         DataSource::Npy => "new.npy",
     };

@@ -28,7 +28,7 @@ kind = \"dense\"
 ";
     let expected = [
         "1: `sede`: unknown key `sede` in the top of the file; did you mean `seed`?; ",
-        "3: `\"digit\"`: `source` must be one of digits, idx, images, csv, npy, not \"digit\"; did you mean \"digits\"?; ",
+        "3: `\"digit\"`: `source` must be one of digits, idx, cifar10, images, csv, npy, not \"digit\"; did you mean \"digits\"?; ",
         "4: `1.0`: `validation` must be a number of at least 0 and below 1, not 1.0; too large; ",
         "6: `0`: `batch` must be a whole number from 1 to 65536, not 0; too small; ",
         "7: `epoch`: unknown key `epoch` in [train]; did you mean `epochs`?; ",
@@ -37,9 +37,11 @@ kind = \"dense\"
         "12: `nan`: `learning_rate` must be a number above 0, not nan; not a finite number; ",
         "15: `[3, 3, 3]`: `kernel` must be a whole number from 1 to 1024, or two of them as [height, width], not [3, 3, 3]; a list of 3; give [height, width], or one number for both",
         "16: `filters`: unknown key `filters` in layer 1; did you mean `out_channels`?; ",
-        "18: `\"dence\"`: `kind` must be one of conv2d, max_pool2d, avg_pool2d, dense, embedding, position_embedding, attention, flatten, relu, sigmoid, tanh, softmax, log_softmax, not \"dence\"; did you mean \"dense\"?; ",
+        "18: `\"dence\"`: `kind` must be one of KINDS, not \"dence\"; did you mean \"dense\"?; ",
         "19: `[[layer]]`: `out_features` is missing in layer 3; needs `out_features`; add `out_features = …`, a whole number from 1 to 1048576",
     ];
+    let kinds: Vec<&str> = keys::LAYER.variants.iter().map(|v| v.kind).collect();
+    let expected = expected.map(|line| line.replace("KINDS", &kinds.join(", ")));
     let found = mistakes(text);
     assert_eq!(found, expected, "{found:#?}");
 }
@@ -522,7 +524,7 @@ fn keys_of_other_sources_are_refused_with_the_source_they_belong_to() {
         (
             "digits",
             "path = \"p\"",
-            "idx, images, csv, npy, not digits",
+            "idx, cifar10, images, csv, npy, not digits",
         ),
     ] {
         let found = with(source, line);
@@ -575,4 +577,23 @@ fn what_steers_a_training_is_checked_like_everything_else() {
         found.starts_with("2: `\"10m\"`: ") && found.contains("fixed steps"),
         "{found}"
     );
+}
+
+#[test]
+fn keys_of_normalisation_and_dropout_are_held_to_their_bounds() {
+    let layer = |text: &str| mistake(&format!("{SMALL}[[layer]]\n{text}\n"));
+    let dropped = layer("kind = \"dropout\"\np = 1.0");
+    assert!(dropped.contains("at least 0 and below 1"), "{dropped}");
+    let momentum = layer("kind = \"batch_norm\"\nmomentum = 0.0");
+    assert!(momentum.contains("above 0 and at most 1"), "{momentum}");
+    let epsilon = layer("kind = \"layer_norm\"\nepsilon = 0.0");
+    assert!(epsilon.contains("above 0"), "{epsilon}");
+    let slope = layer("kind = \"leaky_relu\"\nslope = -0.5");
+    assert!(slope.contains("at least 0"), "{slope}");
+    let bias = layer("kind = \"layer_norm\"\naffine = false\nbias = true");
+    assert!(bias.contains("`bias` needs `affine`"), "{bias}");
+    let groups = layer("kind = \"group_norm\"");
+    assert!(groups.contains("`groups`"), "{groups}");
+    let word = layer("kind = \"gelu\"\napproximate = \"tan\"");
+    assert!(word.contains("none, tanh"), "{word}");
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 
+mod blocks;
 mod hostile;
 mod mistakes;
 mod overrides;
@@ -149,6 +150,48 @@ bias = true
 activation = \"tanh\"
 [[layer]]
 kind = \"sigmoid\"
+[[layer]]
+kind = \"batch_norm\"
+epsilon = 1e-4
+momentum = 0.2
+activation = \"relu\"
+[[layer]]
+kind = \"gelu\"
+approximate = \"tanh\"
+[[layer]]
+kind = \"leaky_relu\"
+slope = 0.25
+[[layer]]
+kind = \"elu\"
+alpha = 0.5
+[[layer]]
+kind = \"silu\"
+[[layer]]
+kind = \"softplus\"
+[[layer]]
+kind = \"layer_norm\"
+epsilon = 1e-4
+bias = false
+[[layer]]
+kind = \"rms_norm\"
+affine = false
+[[layer]]
+kind = \"group_norm\"
+groups = 3
+activation = \"silu\"
+[[layer]]
+kind = \"dropout\"
+p = 0.25
+[[layer]]
+kind = \"dropout2d\"
+[[layer]]
+kind = \"global_avg_pool\"
+[[layer]]
+kind = \"adaptive_avg_pool2d\"
+output = [2, 3]
+[[layer]]
+kind = \"adaptive_max_pool2d\"
+output = 2
 [[layer]]
 kind = \"dense\"
 out_features = 10

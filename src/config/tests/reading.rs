@@ -152,7 +152,9 @@ fn to_toml_writes_every_key_of_the_tables() {
         all.extend(keys::PARAM);
         all.extend(keys::CHECKPOINT.iter().chain(keys::EARLY_STOPPING));
         all.extend(variant.keys);
-        all.extend(keys::LAYER.variants.iter().flat_map(|v| v.keys));
+        // Blocks are written out.
+        let kinds = keys::LAYER.variants.iter().filter(|v| v.kind != "block");
+        all.extend(kinds.flat_map(|v| v.keys));
         for key in all {
             assert!(
                 written.contains(&format!("\n{} = ", key.name)) || written.starts_with(key.name),
@@ -376,8 +378,12 @@ fn changes_of_pictures_have_a_table_of_their_own() {
     assert_eq!(right(&config.to_toml()), config);
     let set = set(SMALL, &["data.augment.cutout=3"]).unwrap();
     assert_eq!(set.data.augment.unwrap().cutout, 3);
+    let mixed = right(&with("mixup = 0.2")).data.augment.unwrap();
+    assert_eq!((mixed.mixup, mixed.changes_pictures()), (0.2, false));
+    assert!(config.data.augment.unwrap().changes_pictures(), "it shifts");
     for (line, word) in [
         ("rotate = 91", "too large"),
+        ("mixup = 9", "too large"),
         ("flip = \"sideways\"", "must be one of none"),
         ("shfit = 1", "did you mean `shift`?"),
     ] {

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use super::fingerprint::{equal_groups, near_groups};
-use super::{Holds, Sample, holds, listing, pictures, tables};
-use crate::data::Progress;
+use super::pictures::Prints;
+use super::{
+    Arrays, Holds, NONE_HELD_OUT, Sample, holds, listing, npy_of_any_targets, pictures, tables,
+};
 use crate::data::table::{self, Cells};
+use crate::data::{Progress, idx, npy};
 use crate::error::{Error, Result};
 
 /// What a cleaning has done.
@@ -27,7 +29,8 @@ pub struct Cleaned {
 /// files by the same names.
 ///
 /// # Errors
-/// If the data is neither pictures nor a table, or cannot be read; if `out` is there already or cannot be written.
+/// If the data is of a form that is not written, or cannot be read; if nothing of a part is left; if `out` is there already or cannot
+/// be written.
 pub fn clean(
     path: &Path,
     target: Option<&str>,
@@ -43,9 +46,21 @@ pub fn clean(
     match holds(path)? {
         Holds::Pictures => clean_pictures(path, out, progress),
         Holds::Table => clean_table(path, target, out),
-        Holds::Idx | Holds::Npy => Err(Error::usage(
-            format!("{}: arrays are checked, not cleaned", path.display()),
-            "`anygrad data check` names the samples; leave them out where the arrays are made",
+        Holds::Idx => {
+            let arrays = Arrays::of(&idx::load(path, &NONE_HELD_OUT)?);
+            let (cleaned, gone) = arrays_without(&arrays);
+            idx::copy(path, out, |sample| !gone.contains(&sample))?;
+            Ok(cleaned)
+        }
+        Holds::Npy => {
+            let arrays = Arrays::of(&npy_of_any_targets(path)?);
+            let (cleaned, gone) = arrays_without(&arrays);
+            npy::copy(path, out, |sample| !gone.contains(&sample))?;
+            Ok(cleaned)
+        }
+        Holds::Cifar10 => Err(Error::usage(
+            format!("{}: CIFAR-10 is checked, not cleaned", path.display()),
+            "its copies are known and part of what others measure; `anygrad data check` names them",
         )),
     }
 }
@@ -77,6 +92,29 @@ fn left_out(
     out
 }
 
+/// What is left out of samples in memory.
+fn arrays_without(arrays: &Arrays) -> (Cleaned, BTreeSet<usize>) {
+    let mut cleaned = Cleaned::default();
+    let gone = without(&arrays.prints, &arrays.equal, &arrays.samples, &mut cleaned);
+    cleaned.kept = arrays.samples.len() - gone.len();
+    (cleaned, gone)
+}
+
+/// The samples that are left out: of those that are `equal`, then of those of the rest that nearly are.
+fn without(
+    prints: &Prints,
+    equal: &[Vec<usize>],
+    samples: &[Sample],
+    cleaned: &mut Cleaned,
+) -> BTreeSet<usize> {
+    let mut gone = left_out(equal, samples, cleaned, true);
+    let left: Vec<usize> = (0..samples.len())
+        .filter(|number| !gone.contains(number))
+        .collect();
+    gone.extend(left_out(&prints.near(&left), samples, cleaned, false));
+    gone
+}
+
 fn clean_pictures(dir: &Path, out: &Path, progress: &mut Progress<'_>) -> Result<Cleaned> {
     let listing = listing(dir)?;
     let decoded = pictures::fingerprints(&listing.files, progress)?;
@@ -103,18 +141,8 @@ fn clean_pictures(dir: &Path, out: &Path, progress: &mut Progress<'_>) -> Result
             label: listing.classes[listing.labels[number] as usize].clone(),
         });
     }
-    let equal = equal_groups(prints.iter().map(|print| print.exact));
-    let mut gone = left_out(&equal, &samples, &mut cleaned, true);
-    // Near copies of what is left.
-    let left: Vec<usize> = (0..prints.len())
-        .filter(|number| !gone.contains(number))
-        .collect();
-    let near: Vec<_> = left.iter().map(|&number| prints[number].clone()).collect();
-    let near = near_groups(&near).into_iter();
-    let near: Vec<Vec<usize>> = near
-        .map(|group| group.into_iter().map(|i| left[i]).collect())
-        .collect();
-    gone.extend(left_out(&near, &samples, &mut cleaned, false));
+    let prints = Prints::Pictures(prints);
+    let gone = without(&prints, &prints.equal(), &samples, &mut cleaned);
     for (number, file) in files.iter().enumerate() {
         if gone.contains(&number) {
             continue;

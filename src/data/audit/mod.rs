@@ -16,8 +16,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 pub use self::clean::{Cleaned, clean};
+use self::pictures::Prints;
 use super::image_folder;
-use super::{Dataset, HoldOut, Progress, Split, Targets, idx, npy};
+use super::{Dataset, HoldOut, Progress, Split, Targets, cifar10, idx, npy};
 use crate::error::{Error, Result};
 
 /// A class with fewer samples than the largest one by this factor is told.
@@ -103,9 +104,10 @@ enum Holds {
     Table,
     Idx,
     Npy,
+    Cifar10,
 }
 
-/// Looks through the data at `path`: pictures, a table, IDX or NPY files. `target` is the column of a table that is predicted; without
+/// Looks through the data at `path`: pictures, a table, IDX or NPY files, CIFAR-10. `target` is the column of a table that is predicted; without
 /// one, the last.
 ///
 /// # Errors
@@ -123,6 +125,7 @@ pub fn check(path: &Path, target: Option<&str>, progress: &mut Progress<'_>) -> 
         Holds::Table => tables::check(path, target)?,
         Holds::Idx => of_arrays(idx::load(path, &NONE_HELD_OUT)),
         Holds::Npy => of_arrays(npy_of_any_targets(path)),
+        Holds::Cifar10 => of_arrays(cifar10::load(path, &NONE_HELD_OUT)),
     };
     report.findings.sort();
     Ok(report)
@@ -141,6 +144,7 @@ fn holds(path: &Path) -> Result<Holds> {
     if path.is_file() {
         return match path.extension().and_then(|ending| ending.to_str()) {
             Some("csv" | "tsv" | "txt") => Ok(Holds::Table),
+            Some("gz" | "tgz" | "tar") => Ok(Holds::Cifar10),
             _ => Err(Error::data(
                 format!("{}: not a table by its name", path.display()),
                 "name a .csv or .tsv file, or a folder of pictures, IDX or NPY files",
@@ -160,6 +164,8 @@ fn holds(path: &Path) -> Result<Holds> {
             Holds::Npy
         } else if has(&|name| name.is_file() && name.to_string_lossy().contains("idx")) {
             Holds::Idx
+        } else if cifar10::is_at(path) {
+            Holds::Cifar10
         } else {
             Holds::Pictures
         },
@@ -189,26 +195,8 @@ fn of_arrays(read: Result<Dataset>) -> Report {
             };
         }
     };
-    let parts = [
-        &dataset.parts.train,
-        &dataset.parts.validation,
-        &dataset.parts.test,
-    ];
-    let names = ["training", "validation", "test"];
-    let samples: Vec<Sample> = (0..dataset.len())
-        .map(|number| {
-            let part = parts
-                .iter()
-                .position(|part| part.contains(&number))
-                .unwrap_or(0);
-            Sample {
-                place: format!("{} sample {}", names[part], number - parts[part].start),
-                part,
-                label: label(&dataset.targets, number),
-            }
-        })
-        .collect();
-    let mut findings = pictures::of_samples(&dataset, &samples);
+    let arrays = Arrays::of(&dataset);
+    let mut findings = pictures::copies(&arrays.prints, &arrays.equal, &arrays.samples);
     if let Targets::Classes { labels, names } = &dataset.targets {
         let train = labels[dataset.parts.train.clone()].iter();
         findings.extend(imbalance(
@@ -221,6 +209,53 @@ fn of_arrays(read: Result<Dataset>) -> Report {
         classes: dataset.targets.classes().len(),
         findings,
     }
+}
+
+/// The samples of a data set in memory, and those of them that are the same.
+struct Arrays {
+    samples: Vec<Sample>,
+    prints: Prints,
+    equal: Vec<Vec<usize>>,
+}
+
+impl Arrays {
+    fn of(dataset: &Dataset) -> Self {
+        let parts = [
+            &dataset.parts.train,
+            &dataset.parts.validation,
+            &dataset.parts.test,
+        ];
+        let names = ["training", "validation", "test"];
+        let samples: Vec<Sample> = (0..dataset.len())
+            .map(|number| {
+                let part = parts
+                    .iter()
+                    .position(|part| part.contains(&number))
+                    .unwrap_or(0);
+                Sample {
+                    place: format!("{} sample {}", names[part], number - parts[part].start),
+                    part,
+                    label: label(&dataset.targets, number),
+                }
+            })
+            .collect();
+        let prints = Prints::of(dataset);
+        let mut equal = prints.equal();
+        if matches!(dataset.targets, Targets::Values { .. }) {
+            equal.retain(|group| agree(group, &samples));
+        }
+        Self {
+            samples,
+            prints,
+            equal,
+        }
+    }
+}
+
+/// Whether samples have one target: of numbers, two measurements of one thing differ and are both right.
+fn agree(group: &[usize], samples: &[Sample]) -> bool {
+    let label = &samples[group[0]].label;
+    group.iter().all(|&number| samples[number].label == *label)
 }
 
 fn label(targets: &Targets, number: usize) -> String {

@@ -73,7 +73,8 @@ pub(super) fn check(dir: &Path, progress: &mut Progress<'_>) -> Result<Report> {
             }),
         }
     }
-    findings.extend(copies(&prints, &samples));
+    let prints = Prints::Pictures(prints);
+    findings.extend(copies(&prints, &prints.equal(), &samples));
     let train = samples.iter().filter(|sample| sample.part == 0);
     let labels = train.map(|sample| sample.label.as_str());
     findings.extend(imbalance(labels, &listing.classes));
@@ -89,40 +90,70 @@ pub(super) fn shown(dir: &Path, path: &Path) -> String {
     path.strip_prefix(dir).unwrap_or(path).display().to_string()
 }
 
-fn copies(prints: &[Fingerprint], samples: &[Sample]) -> Vec<Finding> {
-    let equal = fingerprint::equal_groups(prints.iter().map(|print| print.exact));
-    let mut findings = of_groups(&equal, samples, false);
-    findings.extend(of_groups(&fingerprint::near_groups(prints), samples, true));
+/// Findings about samples that are `equal`, and about those that nearly are.
+pub(super) fn copies(prints: &Prints, equal: &[Vec<usize>], samples: &[Sample]) -> Vec<Finding> {
+    let mut findings = of_groups(equal, samples, false);
+    let all: Vec<usize> = (0..samples.len()).collect();
+    findings.extend(of_groups(&prints.near(&all), samples, true));
     findings
 }
 
-/// Copies among samples in memory; near ones only where samples are pictures.
-pub(super) fn of_samples(dataset: &Dataset, samples: &[Sample]) -> Vec<Finding> {
-    let sample_len = dataset.sample_len();
-    match &dataset.samples {
-        Samples::Bytes(bytes) => {
-            let picture = |pixels: &[u8]| picture(dataset.sample_shape, pixels);
-            let prints: Option<Vec<Fingerprint>> = bytes
-                .par_chunks(sample_len)
-                .map(|pixels| Some(Fingerprint::of(&picture(pixels)?)))
-                .collect();
-            match prints {
-                Some(prints) => copies(&prints, samples),
-                None => {
-                    let keys = bytes
-                        .chunks(sample_len)
-                        .map(|row| fingerprint::exact(&0, row));
-                    of_groups(&fingerprint::equal_groups(keys), samples, false)
-                }
+/// What tells copies among samples in memory.
+pub(super) enum Prints {
+    /// Samples that are pictures have near copies, too.
+    Pictures(Vec<Fingerprint>),
+    /// Others are the same or not.
+    Exact(Vec<[u64; 2]>),
+}
+
+impl Prints {
+    /// Of every sample.
+    pub(super) fn of(dataset: &Dataset) -> Self {
+        let sample_len = dataset.sample_len();
+        match &dataset.samples {
+            Samples::Bytes(bytes) => {
+                let picture = |pixels: &[u8]| picture(dataset.sample_shape, pixels);
+                let prints: Option<Vec<Fingerprint>> = bytes
+                    .par_chunks(sample_len)
+                    .map(|pixels| Some(Fingerprint::of(&picture(pixels)?)))
+                    .collect();
+                let exact = || {
+                    let rows = bytes.chunks(sample_len);
+                    rows.map(|row| fingerprint::exact(&0, row)).collect()
+                };
+                prints.map_or_else(|| Self::Exact(exact()), Self::Pictures)
+            }
+            Samples::Floats(floats) => {
+                let key = |row: &[f32]| {
+                    let bytes: Vec<u8> =
+                        row.iter().flat_map(|number| number.to_le_bytes()).collect();
+                    fingerprint::exact(&0, &bytes)
+                };
+                Self::Exact(floats.chunks(sample_len).map(key).collect())
             }
         }
-        Samples::Floats(floats) => {
-            let keys = floats.chunks(sample_len).map(|row| {
-                let bytes: Vec<u8> = row.iter().flat_map(|number| number.to_le_bytes()).collect();
-                fingerprint::exact(&0, &bytes)
-            });
-            of_groups(&fingerprint::equal_groups(keys), samples, false)
+    }
+
+    /// Groups of samples that are the same.
+    pub(super) fn equal(&self) -> Vec<Vec<usize>> {
+        match self {
+            Self::Pictures(prints) => {
+                fingerprint::equal_groups(prints.iter().map(|print| print.exact))
+            }
+            Self::Exact(keys) => fingerprint::equal_groups(keys.iter()),
         }
+    }
+
+    /// Groups of those of these samples that are nearly the same.
+    pub(super) fn near(&self, among: &[usize]) -> Vec<Vec<usize>> {
+        let Self::Pictures(prints) = self else {
+            return Vec::new();
+        };
+        let prints: Vec<Fingerprint> = among.iter().map(|&i| prints[i].clone()).collect();
+        let groups = fingerprint::near_groups(&prints).into_iter();
+        groups
+            .map(|group| group.into_iter().map(|i| among[i]).collect())
+            .collect()
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::fingerprint::{equal_groups, exact};
-use super::{Finding, Kind, Report, Sample, imbalance};
+use super::{Finding, Kind, Report, Sample, agree, imbalance};
 use crate::data::table::{self, Cells, is_missing, number};
 use crate::error::{Error, Result};
 
@@ -58,14 +58,8 @@ pub(super) fn check(path: &Path, target: Option<&str>) -> Result<Report> {
     let labels: BTreeSet<&str> = train().map(|sample| sample.label.as_str()).collect();
     let is_numbers = labels.iter().all(|label| number(label).is_some());
     if is_numbers && labels.len() > FEW {
-        // Two measurements of one thing differ and are both right.
         let samples = &rows.samples;
-        let agree = |group: &Vec<usize>| {
-            group
-                .iter()
-                .all(|&i| samples[i].label == samples[group[0]].label)
-        };
-        rows.groups.retain(agree);
+        rows.groups.retain(|group| agree(group, samples));
     } else {
         let classes: Vec<String> = labels.iter().map(|label| (*label).to_owned()).collect();
         report.classes = classes.len();

@@ -6,7 +6,7 @@ use image::{DynamicImage, Rgb, RgbImage};
 use tempfile::TempDir;
 
 use super::*;
-use crate::data::Split;
+use crate::data::{Samples, Split};
 use crate::rng::{Sequence, Stream};
 
 /// A smooth picture in colours, another one for each number.
@@ -239,4 +239,149 @@ fn a_table_of_measurements_may_repeat_itself_and_a_broken_one_is_told() {
         check(&path, Some("z"), &mut |_, _| Ok(())).is_err(),
         "z is no column"
     );
+}
+
+/// An IDX file.
+fn idx_file(dims: &[u32], body: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0, 0, 8, u8::try_from(dims.len()).unwrap()];
+    dims.iter().for_each(|dim| bytes.extend(dim.to_be_bytes()));
+    bytes.extend(body);
+    bytes
+}
+
+fn gz(bytes: &[u8]) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packer, bytes).unwrap();
+    packer.finish().unwrap()
+}
+
+#[test]
+fn what_is_planted_among_idx_files_is_left_out_of_a_copy_of_the_same_form() {
+    let dir = tempfile::tempdir().unwrap();
+    let save = |part: &str, numbers: &[u32], labels: &[u8]| {
+        let count = u32::try_from(numbers.len()).unwrap();
+        let pixels: Vec<u8> = numbers
+            .iter()
+            .flat_map(|&number| picture(number, 20).to_luma8().into_raw())
+            .collect();
+        let images = gz(&idx_file(&[count, 20, 20], &pixels));
+        fs::write(
+            dir.path().join(format!("{part}-images-idx3-ubyte.gz")),
+            images,
+        )
+        .unwrap();
+        let labels = idx_file(&[count], labels);
+        fs::write(dir.path().join(format!("{part}-labels-idx1-ubyte")), labels).unwrap();
+    };
+    // Sample 24 is 0 again, 25 is 1 under another label; 8 of the test is 2 of the training part.
+    let train: Vec<u32> = (0..24).chain([0, 1]).collect();
+    let labels: Vec<u8> = (0..24).map(|i| i % 2).chain([0, 0]).collect();
+    save("train", &train, &labels);
+    let test: Vec<u32> = (100..108).chain([2]).collect();
+    save("t10k", &test, &[0, 1, 0, 1, 0, 1, 0, 1, 0]);
+    let mut expected = vec![Kind::Leak, Kind::Conflict, Kind::Duplicate];
+    expected.sort();
+    assert_eq!(kinds(&checked(dir.path())), expected);
+
+    let out = dir.path().join("clean");
+    let cleaned = clean(dir.path(), None, &out, &mut |_, _| Ok(())).unwrap();
+    let expected = Cleaned {
+        kept: 31,
+        damaged: 0,
+        copies: 2,
+        conflicts: 2,
+    };
+    assert_eq!(cleaned, expected);
+    assert_eq!(checked(&out), []);
+    let read = |dir: &Path| idx::load(dir, &NONE_HELD_OUT).unwrap();
+    let (whole, copy) = (read(dir.path()), read(&out));
+    assert_eq!(copy.parts, crate::data::Parts::of([22, 0, 9]));
+    let left: Vec<usize> = (0..35).filter(|i| ![1, 2, 24, 25].contains(i)).collect();
+    let labels = whole.targets.labels().unwrap();
+    let labels: Vec<u32> = left.iter().map(|&i| labels[i]).collect();
+    assert_eq!(copy.targets.labels().unwrap(), labels);
+    let (Samples::Bytes(whole), Samples::Bytes(copy)) = (&whole.samples, &copy.samples) else {
+        panic!("pixels are bytes");
+    };
+    for (place, &sample) in left.iter().enumerate() {
+        assert_eq!(
+            copy[place * 400..][..400],
+            whole[sample * 400..][..400],
+            "sample {sample}"
+        );
+    }
+    let images = fs::read(out.join("train-images-idx3-ubyte.gz")).unwrap();
+    assert!(images.starts_with(&[0x1f, 0x8b]), "packed as it was");
+}
+
+#[test]
+fn a_part_of_which_nothing_is_left_is_refused_and_nothing_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    for (part, labels) in [("train", [0, 1]), ("test", [0, 1])] {
+        let pixels = [[7; 64], [9; 64]].concat();
+        let images = idx_file(
+            &[2, 8, 8],
+            &if part == "test" { vec![7; 128] } else { pixels },
+        );
+        fs::write(dir.path().join(format!("{part}-images-idx")), images).unwrap();
+        fs::write(
+            dir.path().join(format!("{part}-labels-idx")),
+            idx_file(&[2], &labels),
+        )
+        .unwrap();
+    }
+    let out = dir.path().join("clean");
+    let error = clean(dir.path(), None, &out, &mut |_, _| Ok(())).unwrap_err();
+    assert!(
+        error.to_string().contains("no test sample is left"),
+        "{error}"
+    );
+    assert!(!out.exists(), "nothing is half there");
+}
+
+/// An NPY file of this type and shape.
+fn npy_file(descr: &str, shape: &str, body: &[u8]) -> Vec<u8> {
+    let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend(u16::try_from(header.len()).unwrap().to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(body);
+    bytes
+}
+
+#[test]
+fn arrays_are_cleaned_byte_for_byte_and_measurements_may_differ() {
+    let dir = tempfile::tempdir().unwrap();
+    // Row 5 is row 0 with the same target, row 6 is row 1 with another one.
+    let rows: Vec<f64> = vec![0.5, 1.0, 2.0, 3.0, 4.0, 0.5, 1.0];
+    let targets: Vec<f32> = vec![0.25, 1.5, 2.5, 3.5, 4.5, 0.25, 9.5];
+    let x: Vec<u8> = rows
+        .iter()
+        .flat_map(|&row| [row, row + 0.1, -row])
+        .flat_map(f64::to_be_bytes)
+        .collect();
+    let y: Vec<u8> = targets.iter().flat_map(|y| y.to_le_bytes()).collect();
+    fs::write(dir.path().join("x.npy"), npy_file(">f8", "(7, 3)", &x)).unwrap();
+    fs::write(dir.path().join("y.npy"), npy_file("<f4", "(7,)", &y)).unwrap();
+    assert_eq!(kinds(&checked(dir.path())), [Kind::Duplicate]);
+    let out = dir.path().join("clean");
+    let cleaned = clean(dir.path(), None, &out, &mut |_, _| Ok(())).unwrap();
+    assert_eq!((cleaned.kept, cleaned.copies, cleaned.conflicts), (6, 1, 0));
+    assert_eq!(checked(&out), []);
+    let written = fs::read(out.join("x.npy")).unwrap();
+    assert!(
+        written.ends_with(&[&x[..5 * 24], &x[6 * 24..]].concat()),
+        "rows 0 to 4 and 6"
+    );
+    let header = String::from_utf8_lossy(&written[..80]).into_owned();
+    assert!(
+        header.contains("'>f8'") && header.contains("(6, 3,)"),
+        "{header}"
+    );
+    assert_eq!((written.len() - 6 * 24) % 64, 0, "aligned as NumPy's are");
+    let of = |dir: &Path| npy_of_any_targets(dir).unwrap();
+    let Targets::Values { values, .. } = of(&out).targets else {
+        panic!("numbers are predicted");
+    };
+    assert_eq!(values, [0.25, 1.5, 2.5, 3.5, 4.5, 9.5]);
 }

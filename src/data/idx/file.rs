@@ -1,16 +1,17 @@
 //! One IDX file: a strict reader.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write as _};
 use std::path::{Path, PathBuf};
 
+use flate2::Compression;
 use flate2::bufread::MultiGzDecoder;
+use flate2::write::GzEncoder;
 
+use crate::data::files::DEFLATE_RATIO;
 use crate::error::{Error, Result};
 
 const DOWNLOAD_AGAIN: &str = "the file is damaged or incomplete: download it again";
-/// Deflate never packs better than this, so a header that declares more than the file can hold reserves no memory.
-const DEFLATE_RATIO: u64 = 1032;
 
 /// What an IDX file is expected to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +115,34 @@ impl<'a> IdxFile<'a> {
             [h, w, c] => [h, w, c],
             _ => [1, 1, 1],
         }
+    }
+
+    /// A file like this one, packed as it is, that holds these of its samples.
+    ///
+    /// # Errors
+    /// As [`IdxFile::read`].
+    pub(super) fn of(&mut self, samples: &[usize]) -> Result<Vec<u8>> {
+        let body = self.read()?;
+        let element = match self.element {
+            Element::U8 => 0x08,
+            Element::I32 => 0x0c,
+        };
+        // As many dimensions, each as large, as a header had.
+        let rank = u8::try_from(self.dims.len()).unwrap_or(u8::MAX);
+        let mut bytes = vec![0, 0, element, rank];
+        for dim in std::iter::once(samples.len()).chain(self.dims[1..].iter().copied()) {
+            bytes.extend(u32::try_from(dim).unwrap_or(u32::MAX).to_be_bytes());
+        }
+        let each = body.len() / self.count();
+        for &sample in samples {
+            bytes.extend_from_slice(&body[sample * each..][..each]);
+        }
+        if !self.packed {
+            return Ok(bytes);
+        }
+        let mut packer = GzEncoder::new(Vec::new(), Compression::default());
+        let packed = packer.write_all(&bytes).and_then(|()| packer.finish());
+        packed.map_err(|error| Error::io(&self.path, "pack", error))
     }
 
     /// The bytes after the header, as it declares them.

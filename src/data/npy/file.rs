@@ -182,6 +182,50 @@ impl Array {
         Ok(())
     }
 
+    /// A file like this one that holds these of its samples, byte for byte.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub(super) fn of(&self, samples: &[usize]) -> Result<Vec<u8>> {
+        let Element {
+            kind,
+            size,
+            big_endian,
+        } = self.element;
+        let order = match (size, big_endian) {
+            (1, _) => '|',
+            (_, false) => '<',
+            (_, true) => '>',
+        };
+        let mut dims = self.dims.clone();
+        dims[0] = samples.len();
+        let dims: Vec<String> = dims.iter().map(|dim| format!("{dim},")).collect();
+        let mut header = format!(
+            "{{'descr': '{order}{}{size}', 'fortran_order': False, 'shape': ({}), }}",
+            char::from(kind),
+            dims.join(" ")
+        );
+        // The values begin at a multiple of 64, behind a line feed.
+        let length = (10 + header.len() + 1).next_multiple_of(64) - 10;
+        header.extend(std::iter::repeat_n(' ', length - header.len() - 1));
+        header.push('\n');
+        let length = u16::try_from(length).expect("a header that was read is short");
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend(length.to_le_bytes());
+        bytes.extend(header.as_bytes());
+        let all = std::fs::read(&self.path).map_err(|e| Error::io(&self.path, "read", e))?;
+        let offset = usize::try_from(self.offset).unwrap_or(usize::MAX);
+        let each = self.width() * size;
+        for &sample in samples {
+            let begin = offset.saturating_add(sample * each);
+            // It may have been changed since its header was read.
+            let value = all.get(begin..begin.saturating_add(each));
+            let value = value.ok_or_else(|| self.refuse("it has become shorter", SAVE_AGAIN))?;
+            bytes.extend_from_slice(value);
+        }
+        Ok(bytes)
+    }
+
     /// Adds the samples of another array behind those of this one.
     ///
     /// # Errors

@@ -1,11 +1,12 @@
 //! Layers that change every number by itself, and softmax.
 
-use super::{Append, Check, Refusal, Rule, Words};
+use super::{Append, Check, Refusal, Rule, Words, rounded};
 use crate::config::Activation;
 use crate::graph::{Graph, ShapeError, Value};
 use crate::nn::Signal;
 use crate::ops::{
-    log_softmax::LogSoftmax, relu::Relu, sigmoid::Sigmoid, softmax::Softmax, tanh::Tanh,
+    elu::Elu, gelu::Gelu, leaky_relu::LeakyRelu, log_softmax::LogSoftmax, relu::Relu,
+    sigmoid::Sigmoid, silu::Silu, softmax::Softmax, softplus::Softplus, tanh::Tanh,
 };
 
 impl Activation {
@@ -15,6 +16,17 @@ impl Activation {
             Self::Relu => graph.one(Relu::Forward, &[x]),
             Self::Sigmoid => graph.one(Sigmoid::Forward, &[x]),
             Self::Tanh => graph.one(Tanh::Forward, &[x]),
+            Self::Gelu { tanh } => graph.one(Gelu::Forward { tanh }, &[x]),
+            Self::Silu => graph.one(Silu::Forward, &[x]),
+            Self::LeakyRelu { slope } => {
+                let slope = rounded(slope);
+                graph.one(LeakyRelu::Forward { slope }, &[x])
+            }
+            Self::Elu { alpha } => {
+                let alpha = rounded(alpha);
+                graph.one(Elu::Forward { alpha }, &[x])
+            }
+            Self::Softplus => graph.one(Softplus::Forward, &[x]),
         }
     }
 }
@@ -28,7 +40,14 @@ impl Rule for Activation {
         Ok(self.apply(to.graph, to.inputs[0]))
     }
 
-    fn describe(&self, _: &mut Words) {}
+    fn describe(&self, words: &mut Words) {
+        match *self {
+            Self::Gelu { tanh: true } => words.add("tanh"),
+            Self::LeakyRelu { slope } => words.add(slope.to_string()),
+            Self::Elu { alpha } if alpha != 1.0 => words.add(alpha.to_string()),
+            _ => {}
+        }
+    }
 }
 
 /// Softmax and its logarithm over the last axis of a row or a sequence.

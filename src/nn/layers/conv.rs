@@ -4,7 +4,7 @@ use super::{Append, Check, Refusal, Rule, Words, pair};
 use crate::config::Conv2d;
 use crate::graph::{Shape, ShapeError, Value, Window};
 use crate::nn::{Border, Init, Signal};
-use crate::ops::conv2d;
+use crate::ops::{conv2d, depthwise_conv2d};
 
 /// `conv2d`: a filter in every window of an image.
 pub(super) struct Conv<'a>(pub(super) &'a Conv2d);
@@ -61,11 +61,17 @@ impl Rule for Conv<'_> {
     }
 
     fn append(&self, to: &mut Append<'_>) -> Result<Value, ShapeError> {
-        let op = conv2d::Conv2d::Forward {
-            window: self.window(),
-            groups: self.0.groups,
+        let window = self.window();
+        let (x, weight) = (to.input(), to.parameters[0]);
+        let groups = self.0.groups;
+        let channels = to.graph.shape(weight).dims()[2] * groups;
+        let y = if depthwise_conv2d::fits(channels, self.0.out_channels, groups) {
+            let op = depthwise_conv2d::DepthwiseConv2d::Forward { window };
+            to.apply(op, &[x, weight])?
+        } else {
+            let op = conv2d::Conv2d::Forward { window, groups };
+            to.apply(op, &[x, weight])?
         };
-        let y = to.apply(op, &[to.input(), to.parameters[0]])?;
         Ok(to.finish(y, to.parameters.get(1).copied(), self.0.activation))
     }
 

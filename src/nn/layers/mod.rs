@@ -5,7 +5,11 @@
 mod activation;
 mod conv;
 mod dense;
+mod dropout;
+mod join;
+mod norm;
 mod pool;
+mod recurrent;
 mod shape;
 mod token;
 
@@ -42,6 +46,15 @@ pub(super) fn rule(kind: &LayerKind) -> Box<dyn Rule + '_> {
         LayerKind::MaxPool2d(pool) => Box::new(pool::Pool::Max(pool)),
         LayerKind::AvgPool2d(pool) => Box::new(pool::Pool::Avg(pool)),
         LayerKind::Dense(dense) => Box::new(dense::Linear(dense)),
+        LayerKind::Dropout(dropout) => Box::new(dropout::Mask(dropout)),
+        LayerKind::BatchNorm(norm) => Box::new(norm::Batch(norm)),
+        LayerKind::LayerNorm(norm) => Box::new(norm::Row::Layer(norm)),
+        LayerKind::RmsNorm(norm) => Box::new(norm::Row::Rms(norm)),
+        LayerKind::GroupNorm(norm) => Box::new(norm::Group(norm)),
+        LayerKind::GlobalAvgPool => Box::new(pool::GlobalAvg),
+        LayerKind::AdaptiveAvgPool2d(size) => Box::new(pool::Adaptive::Avg(*size)),
+        LayerKind::AdaptiveMaxPool2d(size) => Box::new(pool::Adaptive::Max(*size)),
+        LayerKind::Recurrent(layer) => Box::new(recurrent::Recurrent(layer)),
         LayerKind::Embedding(embedding) => Box::new(token::Embedding(embedding)),
         LayerKind::PositionEmbedding(positions) => Box::new(token::Positions(positions)),
         LayerKind::Attention(attention) => Box::new(token::Attention(attention)),
@@ -49,6 +62,8 @@ pub(super) fn rule(kind: &LayerKind) -> Box<dyn Rule + '_> {
         LayerKind::Activation(activation) => Box::new(*activation),
         LayerKind::Softmax => Box::new(activation::Exponentials::Softmax),
         LayerKind::LogSoftmax => Box::new(activation::Exponentials::LogSoftmax),
+        LayerKind::Add => Box::new(join::Elements::Add),
+        LayerKind::Mul => Box::new(join::Elements::Mul),
     }
 }
 
@@ -108,11 +123,13 @@ impl Refusal {
 pub(super) struct Check<'a> {
     /// What comes in, one for each input.
     pub(super) inputs: &'a [Signal],
+    /// What the inputs are called in the file.
+    pub(super) input_names: &'a [&'a str],
     /// Where the layer is in the network.
     pub(super) index: usize,
     pub(super) name: &'a str,
-    /// Whether a ReLU is all that comes behind it.
-    pub(super) before_relu: bool,
+    /// Whether a ReLU, or what is shaped like one, is all that comes behind it.
+    pub(super) before_rectifier: bool,
     /// Whether a row that it makes of an image must have the order of files, because somebody sees the order.
     pub(super) in_file_order: bool,
     /// Whether it heeds that its input is an image in another order.
@@ -132,16 +149,22 @@ impl Check<'_> {
         self.network.push(name, shape, border, init);
     }
 
-    /// What `auto` stands for: Kaiming before a ReLU, in the layer itself or as the next one; Xavier otherwise.
+    /// Adds what the layer remembers, in the order in which the ops get it.
+    fn statistic(&mut self, what: &str, shape: Shape, init: f32) {
+        let name = format!("{}.{what}", self.name);
+        self.network.push_statistic(name, shape, init);
+    }
+
+    /// What `auto` stands for: Kaiming before a ReLU and its like, in the layer itself or behind it; Xavier otherwise.
     fn resolve(&self, init: Initializer, activation: Option<Activation>) -> Initializer {
         if init != Initializer::Auto {
             return init;
         }
-        let relu = match activation {
-            Some(activation) => activation == Activation::Relu,
-            None => self.before_relu,
+        let rectified = match activation {
+            Some(activation) => activation.is_rectifier(),
+            None => self.before_rectifier,
         };
-        if relu {
+        if rectified {
             Initializer::KaimingUniform
         } else {
             Initializer::XavierUniform
@@ -160,12 +183,15 @@ pub(super) struct Append<'a> {
     pub(super) graph: &'a mut Graph,
     /// What comes in, one for each input: (batch, …).
     pub(super) inputs: &'a [Value],
+    /// Where the layer is in the network.
+    pub(super) index: usize,
     /// Its parameters, in the order in which they were added.
     pub(super) parameters: &'a [Value],
+    /// What it remembers, in the order in which it was added.
+    pub(super) statistics: &'a [Value],
     /// As [`Check::in_file_order`].
     pub(super) in_file_order: bool,
     /// Where the network is trained: what layers need that behave differently then.
-    #[expect(dead_code, reason = "no layer behaves differently yet")]
     pub(super) training: Option<Training>,
 }
 
@@ -231,14 +257,23 @@ impl Words {
     }
 }
 
+/// A number of the configuration in the 32 bits of a kernel.
+#[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
+fn rounded(number: f64) -> f32 {
+    number as f32
+}
+
 /// `height×width`.
 fn pair([height, width]: [usize; 2]) -> String {
     format!("{height}×{width}")
 }
 
-/// A layer in a few words: `conv2d 3×3, relu`.
-pub(super) fn describe(kind: &LayerKind) -> String {
+/// A layer in a few words: `conv2d 3×3, relu`, and what it takes if that is not the layer before it: `add of conv2, input`.
+pub(super) fn describe(kind: &LayerKind, takes: &[String]) -> String {
     let mut words = Words(kind.word().to_owned());
     rule(kind).describe(&mut words);
+    if !takes.is_empty() {
+        words.add(format!("of {}", takes.join(", ")));
+    }
     words.0
 }

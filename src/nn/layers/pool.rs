@@ -4,7 +4,10 @@ use super::{Append, Check, Refusal, Rule, Words, pair};
 use crate::config::Pool2d;
 use crate::graph::{ShapeError, Value, Window};
 use crate::nn::Signal;
-use crate::ops::{avg_pool2d::AvgPool2d, max_pool2d::MaxPool2d};
+use crate::ops::{
+    adaptive_avg_pool2d::AdaptiveAvgPool2d, adaptive_max_pool2d::AdaptiveMaxPool2d,
+    avg_pool2d::AvgPool2d, max_pool2d::MaxPool2d, reduce_sum::ReduceSum,
+};
 
 /// `max_pool2d`, `avg_pool2d`: the largest or the mean of every window of an image.
 pub(super) enum Pool<'a> {
@@ -59,5 +62,63 @@ impl Rule for Pool<'_> {
         words.add(pair(pool.kernel));
         words.size("stride", pool.stride, pool.kernel);
         words.size("padding", pool.padding, [0, 0]);
+    }
+}
+
+/// `global_avg_pool`: the mean of every channel of an image, or of every feature of a sequence: a row.
+pub(super) struct GlobalAvg;
+
+impl Rule for GlobalAvg {
+    fn check(&self, at: &mut Check<'_>) -> Result<Signal, Refusal> {
+        let input = at.input();
+        match *input.shape {
+            [_, _, c] | [_, c] => Ok(Signal::floats([c])),
+            _ => Err(Refusal::is_no_image(input)),
+        }
+    }
+
+    fn append(&self, to: &mut Append<'_>) -> Result<Value, ShapeError> {
+        let shape = to.graph.shape(to.input());
+        let op = ReduceSum::mean(1..shape.rank() - 1, shape);
+        to.apply(op, &[to.input()])
+    }
+
+    fn describe(&self, _: &mut Words) {}
+}
+
+/// `adaptive_avg_pool2d`, `adaptive_max_pool2d`: windows that make an image of this size of any other.
+pub(super) enum Adaptive {
+    Avg([usize; 2]),
+    Max([usize; 2]),
+}
+
+impl Adaptive {
+    fn size(&self) -> [usize; 2] {
+        match self {
+            Self::Avg(size) | Self::Max(size) => *size,
+        }
+    }
+}
+
+impl Rule for Adaptive {
+    fn check(&self, at: &mut Check<'_>) -> Result<Signal, Refusal> {
+        let input = at.input();
+        let [_, _, c] = *input.shape else {
+            return Err(Refusal::is_no_image(input));
+        };
+        let [h, w] = self.size();
+        Ok(Signal::floats([h, w, c]))
+    }
+
+    fn append(&self, to: &mut Append<'_>) -> Result<Value, ShapeError> {
+        let (x, size) = (to.input(), self.size());
+        match self {
+            Self::Avg(_) => to.apply(AdaptiveAvgPool2d::Forward { size }, &[x]),
+            Self::Max(_) => to.apply(AdaptiveMaxPool2d::Forward { size }, &[x]),
+        }
+    }
+
+    fn describe(&self, words: &mut Words) {
+        words.add(pair(self.size()));
     }
 }

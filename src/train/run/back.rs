@@ -29,17 +29,18 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// What the host knows and these buffers of the adapter as one state; the parameters' slab by itself, too.
+    /// What the host knows and these buffers of the adapter as one state; the parameters' slab with the running statistics by itself, too.
     pub(super) fn checkpoint(&self, words: Vec<(String, Vec<u32>)>) -> (Vec<f32>, Checkpoint) {
-        let mut slab = Vec::new();
+        let (mut slab, mut statistics) = (Vec::new(), Vec::new());
         let mut others = Vec::with_capacity(words.len());
         for (name, words) in words {
-            if name == buffers::PARAMETERS {
-                slab = words.into_iter().map(f32::from_bits).collect();
-            } else {
-                others.push(Buffer { name, words });
+            match name.as_str() {
+                buffers::PARAMETERS => slab.extend(words.into_iter().map(f32::from_bits)),
+                buffers::STATISTICS => statistics.extend(words.into_iter().map(f32::from_bits)),
+                _ => others.push(Buffer { name, words }),
             }
         }
+        slab.append(&mut statistics);
         let checkpoint = Checkpoint {
             host: self.host.clone(),
             circumstances: self.circumstances.clone(),

@@ -12,6 +12,13 @@ use crate::ops::{
 };
 
 impl Builder<'_> {
+    /// What layers remember, if they do.
+    pub(super) fn statistics(&mut self) -> Option<Value> {
+        let elements = self.network.statistics_elements;
+        let slab = TensorType::f32([elements]);
+        (elements > 0).then(|| self.graph.persistent(buffers::STATISTICS, slab))
+    }
+
     /// The gradient that each of `rows` losses begins with: 1, or the scale of the loss.
     pub(super) fn first_gradient(&mut self, rows: usize) -> Value {
         match self.config.train.precision {
