@@ -33,6 +33,7 @@ mod elementwise;
 pub mod elu;
 pub mod embedding;
 pub mod gather_batch;
+pub mod gather_windows;
 pub mod gelu;
 pub mod group_norm;
 pub mod gru;
@@ -140,6 +141,7 @@ registry![
     gather_batch,
     gelu,
     group_norm,
+    gather_windows,
     gru,
     huber,
     layer_norm,
