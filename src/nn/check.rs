@@ -68,17 +68,15 @@ fn walk(
             .iter()
             .map(|&input| config.input_name(input))
             .collect();
-        let tokens = inputs.iter().find(|input| input.dtype == DType::U32);
-        if let Some(tokens) = tokens
-            && !matches!(layer.kind, LayerKind::Embedding(_))
-        {
+        let first_statistic = network.statistics.len();
+        let ids = inputs.iter().find(|input| input.dtype == DType::U32);
+        if let (Some(ids), false) = (ids, matches!(layer.kind, LayerKind::Embedding(_))) {
             return Err(refuse(
-                format!("it needs numbers, but its input is {}", tokens.words()),
+                format!("it needs numbers, but its input is {}", ids.words()),
                 "tokens are no numbers yet",
                 "put a layer with `kind = \"embedding\"` before it",
             ));
         }
-        let first_statistic = network.statistics.len();
         let mut at = Check {
             inputs: &inputs,
             input_names: &names,
