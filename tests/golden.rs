@@ -494,6 +494,7 @@ fn a_tiny_language_model_trains_as_in_pytorch() {
         text: GPT.replace("VOCABULARY", &vocabulary.len().to_string()),
         data: Some(data),
         weights_tolerance: 1e-4,
+        loss_tolerance: 1e-5,
     };
     golden.ten_steps_agree();
     golden.losses_agree(10);
