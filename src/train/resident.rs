@@ -372,7 +372,7 @@ fn normalised(model: &Model, raw: impl Iterator<Item = f32>) -> Vec<u32> {
 /// # Errors
 /// If the model's numbers make no sense: they may come from a file.
 pub(super) fn normalization(model: &Model) -> Result<Normalization> {
-    if model.signal().dtype == DType::U32 {
+    if model.has_tokens() {
         return Ok(Normalization::default());
     }
     let channels = model.sample_shape[2];

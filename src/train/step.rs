@@ -522,15 +522,7 @@ pub fn evaluation(
     data: &Resident,
     pass: &Pass,
 ) -> (Graph, Option<Value>) {
-    // Perplexity and bits per character come from the loss.
-    let plain;
-    let config = match &data.windows {
-        None => config,
-        Some(_) => {
-            plain = text::without_smoothing(config);
-            &plain
-        }
-    };
+    let config = &*text::measured(config, data);
     let mut builder = Builder {
         network,
         config,
