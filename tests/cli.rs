@@ -18,11 +18,13 @@ mod readme;
 mod resume;
 mod runs;
 mod sources;
+mod texts;
 
-const VERBS: [&str; 14] = [
+const VERBS: [&str; 15] = [
     "train",
     "eval",
     "predict",
+    "generate",
     "compare",
     "init",
     "inspect",

@@ -33,6 +33,7 @@ mod elementwise;
 pub mod elu;
 pub mod embedding;
 pub mod gather_batch;
+pub mod gather_windows;
 pub mod gelu;
 pub mod group_norm;
 pub mod gru;
@@ -138,6 +139,7 @@ registry![
     depthwise_conv2d,
     embedding,
     gather_batch,
+    gather_windows,
     gelu,
     group_norm,
     gru,
