@@ -18,6 +18,7 @@ mod readme;
 mod resume;
 mod runs;
 mod sources;
+mod transfer;
 
 const VERBS: [&str; 14] = [
     "train",

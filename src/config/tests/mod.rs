@@ -77,6 +77,7 @@ fn full(optimizer: &str) -> String {
     format!(
         "name = \"all keys\"
 seed = 7
+init_from = \"runs/first\"
 init = \"kaiming_normal\"
 [data]
 source = \"idx\"
