@@ -45,6 +45,7 @@ impl Net {
                 weighted: false,
                 window_bytes: None,
                 normalization: Normalization::default(),
+                windows: None,
             };
             Self {
                 name,

@@ -26,6 +26,8 @@ pub enum Stream {
     Dropout = 7,
     /// What a sample is mixed with while training, and how much; only `shaders/mixup.wgsl` and its reference draw from it.
     Mixup = 8,
+    /// The characters that a language model writes.
+    Generation = 9,
 }
 
 /// Philox4x32-10: four uniform 32-bit words for a counter and a key.

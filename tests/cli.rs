@@ -18,12 +18,14 @@ mod readme;
 mod resume;
 mod runs;
 mod sources;
+mod texts;
 mod transfer;
 
-const VERBS: [&str; 14] = [
+const VERBS: [&str; 15] = [
     "train",
     "eval",
     "predict",
+    "generate",
     "compare",
     "init",
     "inspect",

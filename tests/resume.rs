@@ -228,6 +228,7 @@ fn plan(config: &Config, dataset: &Dataset) -> Plan {
             mean: vec![0.4, 0.5, 0.6],
             std: vec![0.3; 3],
         },
+        windows: None,
     };
     let pass = Pass {
         part: dataset.parts.train.clone(),

@@ -2,7 +2,7 @@
 
 use anygrad::check::Interpreter;
 use anygrad::config::{self, Config};
-use anygrad::data::{Dataset, Parts, Samples, Targets};
+use anygrad::data::{Dataset, Parts, Samples, Targets, Text, Tokens};
 use anygrad::error::Class;
 use anygrad::gpu::{Choice, Trust};
 use anygrad::graph::{Array, DType, Graph, Storage, TensorType, Value};
@@ -19,6 +19,7 @@ use crate::shaders::TARGETS;
 
 mod graphs;
 mod optimization;
+mod text;
 
 /// Every kind of layer, on small images of three channels whose extents divide nothing.
 const LAYERS: &str = r#"
@@ -140,9 +141,13 @@ fn persistent(graph: &Graph, name: &str) -> Option<Value> {
 
 /// The same training by the references in f64: the loss of every step and the final slab.
 fn interpreted(config: &Config, dataset: &Dataset, steps: usize) -> (Vec<f64>, Vec<f64>) {
-    let network = Network::new(config, dataset.sample_shape, dataset.targets.outputs()).unwrap();
-    let Samples::Bytes(bytes) = &dataset.samples else {
-        panic!("the data set is bytes")
+    let (bytes, windows) = match &dataset.samples {
+        Samples::Bytes(bytes) => (bytes, None),
+        Samples::Text(Text {
+            tokens: Tokens::Bytes(tokens),
+            windows,
+        }) => (tokens, Some(windows.clone())),
+        _ => panic!("the data set is bytes"),
     };
     let resident = Resident {
         samples: dataset.len(),
@@ -157,7 +162,9 @@ fn interpreted(config: &Config, dataset: &Dataset, steps: usize) -> (Vec<f64>, V
             mean: vec![0.4, 0.5, 0.6],
             std: vec![0.3; 3],
         },
+        windows,
     };
+    let network = Network::new(config, resident.signal(), dataset.targets.outputs()).unwrap();
     let pass = Pass {
         part: dataset.parts.train.clone(),
         name: "training",
@@ -181,23 +188,18 @@ fn interpreted(config: &Config, dataset: &Dataset, steps: usize) -> (Vec<f64>, V
         buffers::SAMPLES,
         bytes.iter().map(|&byte| f64::from(byte)).collect(),
     );
-    set(
-        buffers::LABELS,
-        dataset
-            .targets
-            .labels()
-            .unwrap()
-            .iter()
-            .map(|&label| f64::from(label))
-            .collect(),
-    );
+    if let Some(labels) = dataset.targets.labels() {
+        let labels = labels.iter().map(|&label| f64::from(label));
+        set(buffers::LABELS, labels.collect());
+    }
     if let Some(weights) = &dataset.weights {
         set(
             buffers::WEIGHTS,
             weights.iter().map(|&w| f64::from(w)).collect(),
         );
     }
-    set(buffers::ONES, vec![1.0; config.train.rows()]);
+    let rows = config.train.rows() * resident.context().unwrap_or(1);
+    set(buffers::ONES, vec![1.0; rows]);
     let scale = vec![f64::from(loss_scale::FIRST), 0.0, 0.0, 0.0];
     set(buffers::LOSS_SCALE, scale);
     set(
@@ -244,8 +246,14 @@ fn agrees_with_the_references(config: &Config, tolerance: f64) {
 /// Losses within the first tolerance and weights within the second, which is of each tensor's largest magnitude.
 pub(crate) fn is_near_the_references(config: &Config, of_loss: f64, tolerance: f64) {
     let dataset = random_dataset();
-    let (outcome, losses) = trained(config, &dataset, Trust::Trusted);
-    let (truth, slab) = interpreted(config, &dataset, losses.len());
+    let network = Network::new(config, dataset.sample_shape, 4).unwrap();
+    is_near_on(&dataset, &network, config, of_loss, tolerance);
+}
+
+/// The same on a data set.
+fn is_near_on(dataset: &Dataset, network: &Network, config: &Config, of_loss: f64, tolerance: f64) {
+    let (outcome, losses) = trained(config, dataset, Trust::Trusted);
+    let (truth, slab) = interpreted(config, dataset, losses.len());
     assert_eq!(losses.len(), 12, "twelve steps");
     for (step, (&loss, &truth)) in losses.iter().zip(&truth).enumerate() {
         let error = (f64::from(loss) - truth).abs();
@@ -259,7 +267,6 @@ pub(crate) fn is_near_the_references(config: &Config, of_loss: f64, tolerance: f
         (truth[0] - truth[11]).abs() > 1e-3,
         "the training moves: {truth:?}"
     );
-    let network = Network::new(config, dataset.sample_shape, 4).unwrap();
     for (parameter, tensor) in network.parameters.iter().zip(outcome.weights.tensors()) {
         let kernels = parameter.border.to_kernels(&parameter.shape, &tensor.data);
         let truth = &slab[parameter.offset..][..kernels.len()];
@@ -699,6 +706,7 @@ fn planned_memory_is_within_a_tenth_of_the_lower_bound_for_every_shipped_net_and
             weighted: false,
             window_bytes: None,
             normalization: Normalization::default(),
+            windows: None,
         };
         let pass = Pass {
             part: 0..samples,

@@ -107,6 +107,22 @@ pub(super) fn outputs(count: usize, regression: bool) -> String {
     }
 }
 
+/// What samples are, and what is said of them: `samples of 8 × 8 × 1 in 10 classes`.
+pub(super) fn samples(shape: [usize; 3], outputs: usize, regression: bool, text: bool) -> String {
+    match text {
+        true => format!(
+            "windows of {}, {} different ones",
+            plural(shape[2], "character"),
+            count(outputs)
+        ),
+        false => format!(
+            "samples of {} in {}",
+            extents(&shape),
+            self::outputs(outputs, regression)
+        ),
+    }
+}
+
 /// A time: `3.2 s`, `2 min 05 s`, `1 h 02 min`.
 pub(super) fn seconds(seconds: f64) -> String {
     if !seconds.is_finite() {

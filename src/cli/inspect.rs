@@ -110,10 +110,14 @@ fn overview(inspection: &Inspection) -> Vec<String> {
     let mut lines = vec![
         format!("planned for {}", format::clean(&inspection.adapter)),
         format!(
-            "data: {}, samples of {} in {}",
+            "data: {}, {}",
             format::clean(&inspection.data),
-            format::extents(&inspection.sample_shape),
-            format::outputs(inspection.classes, inspection.regression)
+            format::samples(
+                inspection.sample_shape,
+                inspection.classes,
+                inspection.regression,
+                inspection.text
+            )
         ),
         String::new(),
     ];

@@ -22,6 +22,7 @@ mod devices;
 mod diagnostics;
 mod eval;
 mod format;
+mod generate;
 mod init;
 mod inspect;
 mod lr_find;
@@ -43,6 +44,7 @@ Examples:
   anygrad train my.toml                   a network of your own
   anygrad eval runs/digits                what it is worth, class by class
   anygrad predict runs/digits image.png   what it says of an image
+  anygrad generate runs/poems             what a language model writes
   anygrad inspect digits --plan           what a training would do, kernel by kernel
   anygrad data check pictures/            duplicates, leaks, damage: before training
   anygrad verify                          is every kernel right on this GPU?
@@ -123,6 +125,7 @@ enum Verb {
     Train(train::Options),
     Eval(eval::Options),
     Predict(predict::Options),
+    Generate(generate::Options),
     Compare(compare::Options),
     Init(init::Options),
     Inspect(inspect::Options),
@@ -162,6 +165,7 @@ fn work(verb: &Verb, out: &Out) -> Result<()> {
         Verb::Train(options) => train::run(options, out),
         Verb::Eval(options) => eval::run(options, out),
         Verb::Predict(options) => predict::run(options, out),
+        Verb::Generate(options) => generate::run(options, out),
         Verb::Compare(options) => compare::run(options, out),
         Verb::Init(options) => init::run(options, out),
         Verb::Inspect(options) => inspect::run(options, out),

@@ -88,6 +88,27 @@ impl Out {
         self.to_stdout(|stream| writeln!(stream, "{text}"))
     }
 
+    /// A piece of a line of data for people, to be seen at once. On a terminal it cannot steer it.
+    pub(super) fn piece(&self, text: &str) -> Result<()> {
+        if self.quiet || self.json {
+            return Ok(());
+        }
+        let shown: String = match io::stdout().is_terminal() {
+            false => text.to_owned(),
+            true => text
+                .split_inclusive(['\n', '\t'])
+                .map(|part| match part.strip_suffix(['\n', '\t']) {
+                    Some(line) => super::format::clean(line) + &part[line.len()..],
+                    None => super::format::clean(part),
+                })
+                .collect(),
+        };
+        self.to_stdout(|stream| {
+            write!(stream, "{shown}")?;
+            stream.flush()
+        })
+    }
+
     /// Lines of prose for people, wrapped where the terminal ends.
     pub(super) fn prose(&self, lines: &[String]) -> Result<()> {
         let width = width_of_stdout().unwrap_or(usize::MAX).max(20);

@@ -2,7 +2,7 @@
 
 use super::{
     Activation, Axis, Categories, DataSource, Flip, Initializer, Missing, Nonlinearity, Normalize,
-    Precision, Returns, Split, Streaming, Task, UpsampleMode,
+    Precision, Returns, Split, Streaming, Task, TokenUnit, UpsampleMode,
 };
 
 /// A value written as one of a few words.
@@ -44,6 +44,7 @@ impl Choice for DataSource {
         ("images", Self::Images),
         ("csv", Self::Csv),
         ("npy", Self::Npy),
+        ("text", Self::Text),
     ];
 }
 
@@ -83,6 +84,11 @@ impl Choice for Streaming {
 impl Choice for Categories {
     const ALL: &'static [(&'static str, Self)] =
         &[("one_hot", Self::OneHot), ("ordinal", Self::Ordinal)];
+}
+
+impl Choice for TokenUnit {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("words", Self::Words), ("characters", Self::Characters)];
 }
 
 impl Choice for Missing {

@@ -7,14 +7,14 @@ use super::reader::Section;
 use super::report::Report;
 use super::sections::{missing_table, table};
 use super::tree::{Place, Table};
-use super::{Augment, Data, DataSource, Images, Loss, Normalize, Split, Task};
+use super::{Augment, Data, DataSource, Images, Loss, Normalize, Split, Task, Text, TextColumn};
 
 /// The table, and its defaults under this loss.
 pub(super) fn data(report: &mut Report<'_>, root: &Table, end: &Place, loss: Loss) -> Data {
     let empty = Table::default();
     let found = table(report, root, "data");
     if found.is_none() {
-        let help = "add [data] with source = \"images\", \"csv\", \"npy\", \"idx\" or \"digits\"";
+        let help = "add [data] with source = \"images\", \"csv\", \"text\", \"npy\", \"idx\" or \"digits\"";
         missing_table(report, root, end, "data", help);
     }
     let there = found.is_some();
@@ -64,6 +64,7 @@ pub(super) fn data(report: &mut Report<'_>, root: &Table, end: &Place, loss: Los
             "",
         );
     }
+    let text = text(&mut s, source, loss);
     let task = task(&mut s, source, loss);
     if task == Task::Regression {
         s.mistake_at(
@@ -87,7 +88,7 @@ pub(super) fn data(report: &mut Report<'_>, root: &Table, end: &Place, loss: Los
         divide_by: s.float_if_given("divide_by").unwrap_or(match source {
             DataSource::Digits => 240.0,
             DataSource::Idx | DataSource::Cifar10 | DataSource::Images => 255.0,
-            DataSource::Csv | DataSource::Npy => 1.0,
+            DataSource::Csv | DataSource::Npy | DataSource::Text => 1.0,
         }),
         normalize,
         mean,
@@ -106,8 +107,59 @@ pub(super) fn data(report: &mut Report<'_>, root: &Table, end: &Place, loss: Los
             categorical: s.texts("categorical"),
             categories: s.choice("categories").unwrap_or_default(),
             missing: s.choice("missing").unwrap_or_default(),
+            text: text_column(&mut s),
         },
+        text,
     }
+}
+
+/// A column of texts, and what belongs to one.
+fn text_column(s: &mut Section<'_, '_>) -> Option<TextColumn> {
+    let (max_tokens, max_vocabulary) = (s.count("max_tokens"), s.count("max_vocabulary"));
+    let tokens = s.choice("tokens").unwrap_or_default();
+    let Some(name) = s.text("text") else {
+        for key in ["tokens", "max_tokens", "max_vocabulary"] {
+            let message = format!("`{key}` is given, but no column is text");
+            s.mistake_at(
+                key,
+                &message,
+                "of which column?",
+                "name the column with `text`",
+            );
+        }
+        return None;
+    };
+    for key in ["categorical", "categories", "ignore"] {
+        let message = format!("`{key}` is given beside `text`, which is all that is learned from");
+        s.mistake_at(
+            key,
+            &message,
+            "other columns are not read",
+            "remove it, or `text`",
+        );
+    }
+    Some(TextColumn {
+        name,
+        tokens,
+        max_tokens,
+        max_vocabulary,
+    })
+}
+
+/// How a text is cut, and what there is to learn of one.
+fn text(s: &mut Section<'_, '_>, source: DataSource, loss: Loss) -> Text {
+    let context = s.count("context");
+    let given = s.int_if_given("stride");
+    let stride = given.map_or(context, |stride| usize::try_from(stride).unwrap_or(context));
+    if source == DataSource::Text && !matches!(loss, Loss::CrossEntropy { .. }) {
+        s.mistake_at(
+            "source",
+            "`source` is text, but the loss is not cross_entropy",
+            "predicts characters",
+            "remove `loss` under [train]",
+        );
+    }
+    Text { context, stride }
 }
 
 /// The table `[data.augment]` of `[data]`.
@@ -132,6 +184,7 @@ fn by_name(path: Option<&str>) -> DataSource {
     let ending = Path::new(path.unwrap_or("")).extension();
     match ending.and_then(|ending| ending.to_str()) {
         Some("csv" | "tsv") => DataSource::Csv,
+        Some("txt") => DataSource::Text,
         _ => DataSource::Idx,
     }
 }

@@ -9,7 +9,7 @@ pub use super::layer_keys::{BLOCK, LAYER};
 use super::schedule::{Anneal, MAX_MILESTONES, Unit};
 use super::{
     Categories, DataSource, Flip, Initializer, MAX_PARTS, Missing, Monitored, Normalize, Precision,
-    Split, Streaming, Task,
+    Split, Streaming, Task, TokenUnit,
 };
 
 /// A key of a table.
@@ -157,6 +157,9 @@ static WEIGHT: Bounds = Bounds {
     words: "a number from 0 to 1e9",
 };
 
+/// The most characters of a window of a text.
+const MAX_CONTEXT: u64 = 1 << 16;
+
 pub(super) const fn key(
     name: &'static str,
     takes: Takes,
@@ -195,12 +198,12 @@ pub static TOP: &[Key] = &[
 /// `[data]`.
 #[rustfmt::skip]
 pub static DATA: &[Key] = &[
-    key("source", Takes::Choice(words::<DataSource>), Rule("by path: csv for a name in .csv or .tsv, else idx; without path required"), "where samples come from"),
+    key("source", Takes::Choice(words::<DataSource>), Rule("by path: csv for a name in .csv or .tsv, text for .txt, else idx; without path required"), "where samples come from"),
     key("path", Takes::Text, Rule("given on the command line"), "the file or folder"),
     key("task", Takes::Choice(words::<Task>), Rule("regression for csv and npy with a loss of numbers, else classification"), "whether classes or numbers are predicted"),
     key("test", Takes::Float(&BELOW_ONE), Float(0.2), "fraction of the samples held back for the test, where the data brings no test part"),
     key("validation", Takes::Float(&BELOW_ONE), Float(0.0), "fraction of the training samples held back for validation"),
-    key("split", Takes::Choice(words::<Split>), Rule("tail for digits, idx and cifar10, else stratified"), "which samples are held back: the last, random ones, or the same share of every class"),
+    key("split", Takes::Choice(words::<Split>), Rule("tail for digits, idx, cifar10 and text, else stratified"), "which samples are held back: the last, random ones, or the same share of every class"),
     key("divide_by", Takes::Float(&POSITIVE), Rule("255 for idx, cifar10 and images, 240 for digits, else 1"), "raw numbers are divided by this"),
     key("normalize", Takes::Choice(words::<Normalize>), Rule("standard for images, csv and npy, unless mean or std are given; else none"), "standard: mean and deviation are fitted to the training part"),
     key("mean", Takes::Floats(&ANY), Rule("nothing is subtracted"), "subtracted after the division, for all channels or for each"),
@@ -216,6 +219,12 @@ pub static DATA: &[Key] = &[
     key("categorical", Takes::Texts, Rule("none but the columns of texts"), "columns whose numbers are names"),
     key("categories", Takes::Choice(words::<Categories>), Word("one_hot"), "what a category becomes: a number for each, or its place in the alphabet"),
     key("missing", Takes::Choice(words::<Missing>), Word("refuse"), "what is done about missing values: refuse, drop the rows, or fill in the mean or the most frequent"),
+    key("text", Takes::Text, Rule("no column is text"), "a column of texts, which become rows of tokens and are all that is learned from"),
+    key("tokens", Takes::Choice(words::<TokenUnit>), Word("words"), "what texts are cut into: words in lower case and punctuation, or characters"),
+    key("max_tokens", Takes::Int(1, MAX_CONTEXT), Int(128), "tokens of a sample: of longer texts the first; shorter ones stand behind padding (token 0)"),
+    key("max_vocabulary", Takes::Int(3, MAX_CONTEXT), Int(10_000), "the most different tokens, padding (0) and unknown (1) among them: the most frequent of the training part"),
+    key("context", Takes::Int(1, MAX_CONTEXT), Int(64), "characters of a text that the network sees at a time"),
+    key("stride", Takes::Int(1, MAX_CONTEXT), Rule("context: an epoch reads every character once"), "characters from window to window while training; 1: every character begins one"),
 ];
 
 /// `[data.augment]`.
@@ -240,12 +249,37 @@ pub static DATA_OF: &[(&[DataSource], &[&str])] = &[
             DataSource::Images,
             DataSource::Csv,
             DataSource::Npy,
+            DataSource::Text,
         ],
         &["path"],
     ),
     (
-        &[DataSource::Images, DataSource::Csv, DataSource::Npy],
+        &[
+            DataSource::Images,
+            DataSource::Csv,
+            DataSource::Npy,
+            DataSource::Text,
+        ],
         &["test"],
+    ),
+    (
+        &[
+            DataSource::Digits,
+            DataSource::Idx,
+            DataSource::Cifar10,
+            DataSource::Images,
+            DataSource::Csv,
+            DataSource::Npy,
+        ],
+        &[
+            "split",
+            "divide_by",
+            "normalize",
+            "mean",
+            "std",
+            "stream",
+            "class_weights",
+        ],
     ),
     (&[DataSource::Csv, DataSource::Npy], &["task"]),
     (
@@ -268,8 +302,13 @@ pub static DATA_OF: &[(&[DataSource], &[&str])] = &[
             "categorical",
             "categories",
             "missing",
+            "text",
+            "tokens",
+            "max_tokens",
+            "max_vocabulary",
         ],
     ),
+    (&[DataSource::Text], &["context", "stride"]),
 ];
 
 /// `[train]`.

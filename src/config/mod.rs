@@ -230,7 +230,7 @@ pub use schedule::{Anneal, Curve, MAX_MILESTONES, Plateau, Schedule, Unit};
 pub use sections::unfit_name;
 pub use source::{
     Augment, Categories, ClassWeights, Data, DataSource, Flip, Images, Missing, Normalize, Split,
-    Streaming, Table, Task,
+    Streaming, Table, Task, Text, TextColumn, TokenUnit,
 };
 
 /// The key of the configuration that someone may mean by a word, as `--set` takes it: `train.epochs` for `epoch`.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 /// `[data]`: what is learned from and how raw numbers become what the network sees: `x = (raw / divide_by - mean) / std`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Data {
-    /// `source`: where samples come from. Default: `csv` when `path` ends in .csv or .tsv, `idx` for another `path`, else the key is
-    /// required.
+    /// `source`: where samples come from. Default: `csv` when `path` ends in .csv or .tsv, `text` when it ends in .txt, `idx` for another
+    /// `path`, else the key is required.
     pub source: DataSource,
     /// `path`: the file or folder, relative to the working directory. May be missing: the command line can give it.
     pub path: Option<PathBuf>,
@@ -17,7 +17,7 @@ pub struct Data {
     /// `validation`: the fraction of the training samples held back for validation, 0 <= f < 1, where the data brings no validation
     /// part. Default 0.
     pub validation: f64,
-    /// `split`: which samples are held back. Default `stratified`; `tail` for the digits and idx.
+    /// `split`: which samples are held back. Default `stratified`; `tail` for the digits, idx and text.
     pub split: Split,
     /// `divide_by`: raw numbers are divided by this. Default 255 for idx and images; 240 for the digits, whose PNG holds 0 to 240; 1
     /// for csv and npy.
@@ -39,6 +39,8 @@ pub struct Data {
     pub images: Images,
     /// For source csv.
     pub table: Table,
+    /// For source text.
+    pub text: Text,
 }
 
 /// Where samples come from.
@@ -56,6 +58,8 @@ pub enum DataSource {
     Csv,
     /// `npy`: arrays of NumPy.
     Npy,
+    /// `text`: a plain text, character by character; the network says of each which one follows.
+    Text,
 }
 
 /// What is predicted.
@@ -162,6 +166,16 @@ pub struct Images {
     pub channels: Option<usize>,
 }
 
+/// How a text becomes samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Text {
+    /// `context`: characters of a window, which is a sample. Default 64.
+    pub context: usize,
+    /// `stride`: characters from the beginning of a window to train on to that of the next. Default `context`: an epoch reads every
+    /// character once. With 1 every character begins a window.
+    pub stride: usize,
+}
+
 /// How a table becomes samples.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
@@ -177,6 +191,33 @@ pub struct Table {
     pub categories: Categories,
     /// `missing`: what is done about missing values. Default `refuse`.
     pub missing: Missing,
+    /// `text`: a column of texts, which become rows of tokens and are all that is learned from. Default none.
+    pub text: Option<TextColumn>,
+}
+
+/// How a column of texts becomes tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextColumn {
+    /// `text`: its name.
+    pub name: String,
+    /// `tokens`: what texts are cut into. Default `words`.
+    pub tokens: TokenUnit,
+    /// `max_tokens`: tokens of a sample. Of longer texts the first ones are kept, and shorter ones stand behind padding, which is
+    /// token 0. Default 128.
+    pub max_tokens: usize,
+    /// `max_vocabulary`: the most different tokens, padding (0) and unknown (1) among them; the most frequent of the training part.
+    /// Default 10000.
+    pub max_vocabulary: usize,
+}
+
+/// What texts are cut into.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TokenUnit {
+    /// `words`, in lower case, and punctuation.
+    #[default]
+    Words,
+    /// `characters`.
+    Characters,
 }
 
 /// What the categories of a column become.

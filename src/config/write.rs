@@ -111,12 +111,14 @@ fn data(toml: &mut Toml, data: &Data) {
         toml.float("test", data.test);
     }
     toml.float("validation", data.validation);
-    toml.word("split", data.split);
-    toml.float("divide_by", data.divide_by);
-    toml.word("normalize", data.normalize);
-    toml.floats("mean", data.mean.as_deref());
-    toml.floats("std", data.std.as_deref());
-    toml.word("stream", data.stream);
+    if data.source != DataSource::Text {
+        toml.word("split", data.split);
+        toml.float("divide_by", data.divide_by);
+        toml.word("normalize", data.normalize);
+        toml.floats("mean", data.mean.as_deref());
+        toml.floats("std", data.std.as_deref());
+        toml.word("stream", data.stream);
+    }
     match &data.class_weights {
         None => {}
         Some(ClassWeights::Balanced) => toml.text("class_weights", "balanced"),
@@ -141,6 +143,10 @@ fn data(toml: &mut Toml, data: &Data) {
             }
         }
         DataSource::Csv => table(toml, &data.table),
+        DataSource::Text => {
+            toml.put("context", data.text.context);
+            toml.put("stride", data.text.stride);
+        }
         DataSource::Digits | DataSource::Idx | DataSource::Cifar10 | DataSource::Npy => {}
     }
     if let Some(augment) = &data.augment {
@@ -163,9 +169,19 @@ fn table(toml: &mut Toml, table: &Table) {
     if let Some(weight) = &table.weight {
         toml.text("weight", weight);
     }
-    toml.texts("ignore", &table.ignore);
-    toml.texts("categorical", &table.categorical);
-    toml.word("categories", table.categories);
+    match &table.text {
+        None => {
+            toml.texts("ignore", &table.ignore);
+            toml.texts("categorical", &table.categorical);
+            toml.word("categories", table.categories);
+        }
+        Some(text) => {
+            toml.text("text", &text.name);
+            toml.word("tokens", text.tokens);
+            toml.put("max_tokens", text.max_tokens);
+            toml.put("max_vocabulary", text.max_vocabulary);
+        }
+    }
     toml.word("missing", table.missing);
 }
 

@@ -117,7 +117,7 @@ mod tests {
     fn bytes(dataset: &Dataset) -> &[u8] {
         match &dataset.samples {
             Samples::Bytes(bytes) => bytes,
-            Samples::Floats(_) => panic!("the digits are bytes"),
+            _ => panic!("the digits are bytes"),
         }
     }
 

@@ -19,6 +19,7 @@ pub mod npy;
 mod split;
 pub mod table;
 mod tar;
+pub mod text;
 
 use std::ops::Range;
 
@@ -27,6 +28,7 @@ use crate::error::{Error, Result};
 pub use noise::noise;
 pub use normalization::{Normalization, Scale};
 pub use split::{Fold, HoldOut, Split};
+pub use text::{Text, Tokens, Windows};
 
 /// The samples of a data set together may take this many bytes.
 const MAX_BYTES: u64 = (4 << 30) - (1 << 20);
@@ -39,7 +41,8 @@ const MAX_CLASSES: usize = 1 << 16;
 pub struct Dataset {
     /// A short name for people: "digits", or the folder's name.
     pub name: String,
-    /// Height, width and channels of one sample; channels are last in memory. A row of a table is 1 × 1 × features.
+    /// Height, width and channels of one sample; channels are last in memory. A row of a table is 1 × 1 × features, a window of a text
+    /// 1 × 1 × tokens.
     pub sample_shape: [usize; 3],
     /// All samples, one after the other.
     pub samples: Samples,
@@ -60,6 +63,10 @@ pub enum Samples {
     Bytes(Vec<u8>),
     /// Numbers, normalised on the GPU where the channels are few, else on the way there.
     Floats(Vec<f32>),
+    /// The places of tokens in a vocabulary.
+    Ids(Vec<u32>),
+    /// Windows of a text, of which only the text is there.
+    Text(Text),
 }
 
 /// What the network shall say of each sample.
@@ -77,6 +84,13 @@ pub enum Targets {
         /// `len` × `names.len()` numbers, in the units of the file.
         values: Vec<f32>,
         /// What the numbers are called.
+        names: Vec<String>,
+    },
+    /// Of each token of a window the one behind it, which the text holds: a language model.
+    Next {
+        /// Windows.
+        count: usize,
+        /// The vocabulary: the token of each place.
         names: Vec<String>,
     },
 }
@@ -129,6 +143,7 @@ impl Targets {
         match self {
             Self::Classes { labels, .. } => labels.len(),
             Self::Values { values, names } => values.len() / names.len().max(1),
+            Self::Next { count, .. } => *count,
         }
     }
 
@@ -137,24 +152,30 @@ impl Targets {
         self.len() == 0
     }
 
-    /// Classes, or numbers of a regression: what the network gives for a sample.
+    /// Classes, or numbers of a regression: what the network gives for a sample, or for each token of one.
     pub fn outputs(&self) -> usize {
-        let (Self::Classes { names, .. } | Self::Values { names, .. }) = self;
-        names.len()
+        self.names().len()
     }
 
-    /// The class of each sample, if there are classes.
+    /// The names of the classes, of the numbers of a regression or of the tokens.
+    pub fn names(&self) -> &[String] {
+        let (Self::Classes { names, .. } | Self::Values { names, .. } | Self::Next { names, .. }) =
+            self;
+        names
+    }
+
+    /// The class of each sample, if it has one.
     pub fn labels(&self) -> Option<&[u32]> {
         match self {
             Self::Classes { labels, .. } => Some(labels),
-            Self::Values { .. } => None,
+            Self::Values { .. } | Self::Next { .. } => None,
         }
     }
 
-    /// The names of the classes; none for a regression.
+    /// The names of the classes, which are tokens for a language model; none for a regression.
     pub fn classes(&self) -> &[String] {
         match self {
-            Self::Classes { names, .. } => names,
+            Self::Classes { names, .. } | Self::Next { names, .. } => names,
             Self::Values { .. } => &[],
         }
     }
@@ -190,6 +211,9 @@ impl Pool {
             samples: match self.samples {
                 Samples::Bytes(bytes) => Samples::Bytes(in_order(bytes, &order, sample_len)),
                 Samples::Floats(floats) => Samples::Floats(in_order(floats, &order, sample_len)),
+                Samples::Ids(_) | Samples::Text(_) => {
+                    unreachable!("texts are cut where their parts are")
+                }
             },
             targets: match self.targets {
                 Targets::Classes { labels, names } => Targets::Classes {
@@ -200,6 +224,7 @@ impl Pool {
                     values: in_order(values, &order, names.len()),
                     names,
                 },
+                Targets::Next { .. } => unreachable!("a text is cut where its parts are"),
             },
             weights: None,
             parts,

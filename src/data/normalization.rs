@@ -36,6 +36,7 @@ impl Normalization {
                 .map(|channel| byte_moments(&bytes[values.clone()], channels, channel))
                 .collect(),
             Samples::Floats(floats) => float_moments(&floats[values], channels),
+            Samples::Ids(_) | Samples::Text(_) => unreachable!("tokens are no quantities"),
         };
         let normalised = (dataset.encoding.as_ref()).map(|encoding| encoding.is_normalised());
         let (mean, std) = (moments.into_iter().enumerate())

@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use super::layers::{self, Check};
 use super::signal::Flattened;
 use super::{Inputs, Layer, Network, Signal, params};
-use crate::config::{self, BatchNorm, Config, GroupNorm, Input, LayerKind, Loss, MicroBatch, Task};
+use crate::config::{
+    self, BatchNorm, Config, DataSource, GroupNorm, Input, LayerKind, Loss, MicroBatch, Task,
+};
 use crate::error::{Error, Result};
-use crate::graph::{Graph, MAX_ELEMENTS, TensorType};
+use crate::graph::{DType, Graph, MAX_ELEMENTS, TensorType};
 use crate::ops::cross_entropy::MAX_CLASSES;
 
 /// Checks all layers and lists their parameters.
@@ -22,7 +24,7 @@ pub(super) fn check(config: &Config, sample: &Signal, classes: usize) -> Result<
         }
         in_file_order.extend(seen);
     };
-    check_output(config, network.output(), classes)?;
+    check_output(config, sample, network.output(), classes)?;
     check_trains(config, &network)?;
     check_parts(config, &network)?;
     params::apply(config, &mut network)?;
@@ -67,6 +69,14 @@ fn walk(
             .map(|&input| config.input_name(input))
             .collect();
         let first_statistic = network.statistics.len();
+        let ids = inputs.iter().find(|input| input.dtype == DType::U32);
+        if let (Some(ids), false) = (ids, matches!(layer.kind, LayerKind::Embedding(_))) {
+            return Err(refuse(
+                format!("it needs numbers, but its input is {}", ids.words()),
+                "tokens are no numbers yet",
+                "put a layer with `kind = \"embedding\"` before it",
+            ));
+        }
         let mut at = Check {
             inputs: &inputs,
             input_names: &names,
@@ -201,8 +211,13 @@ fn check_parts(config: &Config, network: &Network) -> Result<()> {
 }
 
 /// The last layer gives one number for each class.
-fn check_output(config: &Config, output: &Signal, classes: usize) -> Result<()> {
+fn check_output(config: &Config, sample: &Signal, output: &Signal, classes: usize) -> Result<()> {
+    let is_text = config.data.source == DataSource::Text;
     let wanted = match (config.data.task, classes) {
+        _ if is_text => format!(
+            "{} characters in a window, for each of which one of {classes} follows",
+            sample.elements()
+        ),
         (Task::Classification, _) => format!("{classes} classes"),
         (Task::Regression, 1) => "1 number to predict".to_owned(),
         (Task::Regression, _) => format!("{classes} numbers to predict"),
@@ -210,7 +225,11 @@ fn check_output(config: &Config, output: &Signal, classes: usize) -> Result<()> 
     let last = config.layers.last().expect("a configuration has layers");
     // One yes or no tells two classes apart.
     let yes_or_no = config.train.loss == Loss::BinaryCrossEntropy && classes == 2;
-    if output.shape == [classes] || yes_or_no && output.shape == [1] {
+    let fits = match is_text {
+        true => output.shape == [sample.elements(), classes],
+        false => output.shape == [classes] || yes_or_no && output.shape == [1],
+    };
+    if fits {
         return Ok(());
     }
     let what = match *output.shape {
@@ -224,7 +243,12 @@ fn check_output(config: &Config, output: &Signal, classes: usize) -> Result<()> 
             last.name
         ),
         "the last layer",
-        format!("end the network in a dense layer with `out_features = {classes}`"),
+        match is_text {
+            true => format!(
+                "keep the sequence to the end, and end the network in a dense layer with `out_features = {classes}`"
+            ),
+            false => format!("end the network in a dense layer with `out_features = {classes}`"),
+        },
     ))
 }
 

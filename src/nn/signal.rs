@@ -12,6 +12,8 @@ pub struct Signal {
     pub shape: Vec<usize>,
     /// The type of its elements.
     pub dtype: DType,
+    /// Of tokens: how many different ones there are, if that is known.
+    pub vocabulary: Option<usize>,
     /// For a row of features in the order of an image, (H, W, C), where files have (C, H, W): where that comes from. Layers that
     /// treat all features alike hand it on with the signal; one that reorders its weights in files says so with `Check::absorb`.
     pub(super) flattened: Option<Flattened>,
@@ -30,6 +32,7 @@ impl Signal {
         Self {
             shape: shape.into(),
             dtype: DType::F32,
+            vocabulary: None,
             flattened: None,
         }
     }
@@ -39,6 +42,14 @@ impl Signal {
         Self {
             dtype: DType::U32,
             ..Self::floats([length])
+        }
+    }
+
+    /// The same tokens, of so many different ones.
+    pub fn of(self, vocabulary: usize) -> Self {
+        Self {
+            vocabulary: Some(vocabulary),
+            ..self
         }
     }
 

@@ -35,6 +35,7 @@ mod elementwise;
 pub mod elu;
 pub mod embedding;
 pub mod gather_batch;
+pub mod gather_windows;
 pub mod gelu;
 pub mod group_norm;
 pub mod gru;
@@ -144,6 +145,7 @@ registry![
     elu,
     embedding,
     gather_batch,
+    gather_windows,
     gelu,
     group_norm,
     gru,

@@ -29,6 +29,7 @@ pub mod dropout;
 pub mod elu;
 pub mod embedding;
 pub mod gather_batch;
+pub mod gather_windows;
 pub mod gelu;
 pub mod group_norm;
 pub mod gru;

@@ -31,15 +31,25 @@ pub(super) fn markdown(document: &Document<'_>) -> String {
         );
     }
     let [height, width, channels] = start.sample_shape;
+    let samples = match start.text {
+        true => format!("windows of {channels} characters of {}", plain(&start.data)),
+        false => format!(
+            "samples of {} ({height} × {width} × {channels})",
+            plain(&start.data)
+        ),
+    };
+    let (verb, argument) = match start.text {
+        true => ("generate", "--prompt \"Once upon a time\""),
+        false => ("predict", "image.png"),
+    };
     let _ = write!(
         card,
-        "---\n\n# {}\n\nA network of {} layers and {} parameters, trained from {} samples of {} ({height} × {width} × {channels}) \
+        "---\n\n# {}\n\nA network of {} layers and {} parameters, trained from {} {samples} \
          by anygrad {} with seed {}: {} steps of {} samples in {}, on {}.\n",
         plain(&start.name),
         start.layers.len(),
         count(start.parameters as u64),
         count(start.samples[0] as u64),
-        plain(&start.data),
         env!("CARGO_PKG_VERSION"),
         start.seed,
         count(outcome.steps),
@@ -52,7 +62,7 @@ pub(super) fn markdown(document: &Document<'_>) -> String {
     }
     let _ = write!(
         card,
-        "\n## Use\n\n```console\n$ anygrad predict RUN image.png\n$ anygrad eval RUN\n```\n\nwhere `RUN` is this folder. The weights in \
+        "\n## Use\n\n```console\n$ anygrad {verb} RUN {argument}\n$ anygrad eval RUN\n```\n\nwhere `RUN` is this folder. The weights in \
          `weights.safetensors` have PyTorch's names and shapes; `model.json` holds the classes and what is done to pixels first.\n\n\
          ## Limits\n\nThe numbers above are of one training and of the test samples of this data set. How the network does on other \
          data is not known from them. `report.html` shows where it is wrong.\n",
@@ -90,6 +100,18 @@ fn results(evaluation: &Evaluation, card: &mut String) {
                     count(class.support),
                 );
             }
+        }
+        Measured::Text(text) => {
+            let _ = write!(
+                card,
+                "| | |\n|---|---|\n| characters predicted | {} |\n| accuracy | {} |\n| loss, nats per character | {} |\n\
+                 | bits per character | {} |\n| perplexity | {} |\n",
+                count(text.characters as u64),
+                percent(evaluation.scores.metric.value()),
+                measured(evaluation.scores.loss),
+                measured(text.bits_per_character),
+                measured(text.perplexity),
+            );
         }
         Measured::Values(values) => {
             card.push_str("| number | mean absolute error | RMSE | R² |\n|---|---|---|---|\n");

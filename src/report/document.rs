@@ -41,7 +41,7 @@ impl<'a> Document<'a> {
         let evaluation = self.outcome.evaluation.as_ref()?;
         match &evaluation.measured {
             Measured::Classes(classes) => Some((&evaluation.names, classes)),
-            Measured::Values(_) => None,
+            Measured::Values(_) | Measured::Text(_) => None,
         }
     }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{CONFIG, MODEL, SUMMARY, WEIGHTS};
 use crate::config::{self, Config};
+use crate::data::table::Encoding;
 use crate::error::{Error, Result};
 use crate::train::{Model, Trained, Tuning, Weights};
 
@@ -200,6 +201,12 @@ fn check_model(model: &Model) -> Result<(), String> {
     if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(format!("two classes are called {:?}", twice[0]));
     }
+    if model.text {
+        check_text(model)?;
+    }
+    let texts = model.encoding.as_ref().and_then(Encoding::vocabulary);
+    let is_tokens = model.text || texts.is_some();
+    let channels = if is_tokens { 0 } else { channels };
     for (name, values) in [("mean", &model.mean), ("std", &model.std)] {
         if values.len() != channels {
             return Err(format!(
@@ -214,6 +221,19 @@ fn check_model(model: &Model) -> Result<(), String> {
     }
     if !(model.divide_by > 0.0 && model.divide_by.is_finite()) {
         return Err("`divide_by` must be finite and above 0".to_owned());
+    }
+    Ok(())
+}
+
+/// Whether classes are characters, and samples windows.
+fn check_text(model: &Model) -> Result<(), String> {
+    let mut names = model.classes.iter();
+    if let Some(name) = names.find(|name| name.chars().count() != 1) {
+        return Err(format!("{name:?} is no character"));
+    }
+    let is_window = matches!(model.sample_shape, [1, 1, _]);
+    if !is_window || model.encoding.is_some() || model.targets.is_some() {
+        return Err("a text has windows of characters, and nothing else".to_owned());
     }
     Ok(())
 }
@@ -254,7 +274,7 @@ mod tests {
     use super::*;
     use crate::data::Scale;
     use crate::data::mutate::mutate;
-    use crate::data::table::{Column, Encoding, Kind};
+    use crate::data::table::{Column, Kind};
     use crate::error::Class;
     use crate::rng::{Sequence, Stream};
 
@@ -448,6 +468,26 @@ mod tests {
             |m| m.std = vec![f32::NAN],
             |m| m.divide_by = 0.0,
         ];
+        let text = Model {
+            classes: vec!["a".to_owned(), "\n".to_owned()],
+            sample_shape: [1, 1, 7],
+            mean: Vec::new(),
+            std: Vec::new(),
+            text: true,
+            ..good.clone()
+        };
+        assert_eq!(check_model(&text), Ok(()));
+        let wrong_of_text: [fn(&mut Model); 4] = [
+            |m| m.classes[1] = "ab".to_owned(),
+            |m| m.classes[1].clear(),
+            |m| m.sample_shape = [7, 7, 1],
+            |m| m.mean.push(0.0),
+        ];
+        for spoil in wrong_of_text {
+            let mut model = text.clone();
+            spoil(&mut model);
+            assert!(check_model(&model).is_err(), "{model:?}");
+        }
         for spoil in wrong {
             let mut model = good.clone();
             spoil(&mut model);

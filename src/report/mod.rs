@@ -160,6 +160,7 @@ pub(crate) mod fabricated {
             sample_shape: [8, 8, 1],
             classes: 2,
             regression: false,
+            text: false,
             layers: [
                 ("conv1", "conv2d 3×3, relu", vec![8, 8, 16], 160),
                 ("flatten1", "flatten", vec![1024], 0),
@@ -240,6 +241,7 @@ pub(crate) mod fabricated {
                 std: vec![1.0],
                 encoding: None,
                 targets: None,
+                text: false,
             },
             test: Some(Scores {
                 loss: 0.0625,

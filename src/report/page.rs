@@ -99,6 +99,12 @@ fn head(document: &Document<'_>, page: &mut String) {
             (percent(scores.calibration.ece), "calibration error"),
         ]);
     }
+    if let Some(Measured::Text(text)) = outcome.evaluation.as_ref().map(|test| &test.measured) {
+        tiles.extend([
+            (measured(text.bits_per_character), "bits per character"),
+            (measured(text.perplexity), "perplexity"),
+        ]);
+    }
     let trained = start.batch as f64 * outcome.steps as f64 / outcome.train_seconds.max(1e-9);
     #[expect(
         clippy::cast_possible_truncation,

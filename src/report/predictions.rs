@@ -23,6 +23,7 @@ fn csv(evaluation: &Evaluation) -> String {
     match &evaluation.measured {
         Measured::Classes(classes) => classes_csv(&evaluation.names, &classes.predictions),
         Measured::Values(values) => values_csv(&evaluation.names, &values.estimates),
+        Measured::Text(_) => unreachable!("nothing is kept of each character"),
     }
 }
 

@@ -14,7 +14,7 @@ use super::plateau::PlateauState;
 use super::session::{Session, Sums};
 use super::step::buffers;
 use super::weights::Weights;
-use crate::data::{Dataset, Samples, Targets};
+use crate::data::{Dataset, Samples, Targets, Tokens};
 use crate::error::{Error, Result};
 use crate::gpu::AdapterInfo;
 use crate::nn::Network;
@@ -175,7 +175,7 @@ impl Circumstances {
 fn fingerprint(dataset: &Dataset) -> String {
     let mut hash = Sha256::new();
     let parts = &dataset.parts;
-    let (Targets::Classes { names, .. } | Targets::Values { names, .. }) = &dataset.targets;
+    let names = dataset.targets.names();
     let described = format!(
         "{:?} {names:?} {:?} {:?} {:?}\n",
         dataset.sample_shape, parts.train, parts.validation, parts.test
@@ -184,6 +184,7 @@ fn fingerprint(dataset: &Dataset) -> String {
     match &dataset.targets {
         Targets::Classes { labels, .. } => hash.update(bytemuck::cast_slice::<u32, u8>(labels)),
         Targets::Values { values, .. } => hash.update(bytemuck::cast_slice::<f32, u8>(values)),
+        Targets::Next { .. } => {}
     }
     if let Some(weights) = &dataset.weights {
         hash.update(bytemuck::cast_slice::<f32, u8>(weights));
@@ -191,6 +192,14 @@ fn fingerprint(dataset: &Dataset) -> String {
     match &dataset.samples {
         Samples::Bytes(bytes) => hash.update(bytes),
         Samples::Floats(floats) => hash.update(bytemuck::cast_slice::<f32, u8>(floats)),
+        Samples::Ids(ids) => hash.update(bytemuck::cast_slice::<u32, u8>(ids)),
+        Samples::Text(text) => {
+            hash.update(format!("{:?}\n", text.windows.pieces).as_bytes());
+            match &text.tokens {
+                Tokens::Bytes(tokens) => hash.update(tokens),
+                Tokens::Words(tokens) => hash.update(bytemuck::cast_slice::<u32, u8>(tokens)),
+            }
+        }
     }
     hexadecimal(&hash.finalize())
 }

@@ -38,6 +38,30 @@ pub enum Measured {
     Classes(Box<Classes>),
     /// Of a regression.
     Values(Values),
+    /// Of a language model.
+    Text(TextScores),
+}
+
+/// A language model, measured: how well it says which character comes next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TextScores {
+    /// Characters that were predicted.
+    pub characters: usize,
+    /// e to the mean loss: among so many equally probable characters it would be as uncertain.
+    pub perplexity: f64,
+    /// The mean loss in bits: what a character would take in a file that was compressed with it.
+    pub bits_per_character: f64,
+}
+
+impl TextScores {
+    /// Of this mean loss, in nats.
+    pub fn of(characters: usize, loss: f64) -> Self {
+        Self {
+            characters,
+            perplexity: loss.exp(),
+            bits_per_character: loss / std::f64::consts::LN_2,
+        }
+    }
 }
 
 /// A classification, measured.
@@ -63,6 +87,10 @@ impl Evaluation {
     pub fn example(model: &Model, top_k: &[usize]) -> Self {
         let zeros = vec![0.0; model.outputs()];
         let (names, metric, measured) = match &model.targets {
+            None if model.text => {
+                let measured = Measured::Text(TextScores::of(1, 0.0));
+                (model.classes.clone(), Metric::Accuracy(0.0), measured)
+            }
             Some(scale) => {
                 let estimates = Estimates::new(zeros.len(), zeros.clone(), zeros);
                 let scores = estimates.scores();
@@ -84,6 +112,17 @@ impl Evaluation {
             scores: Scores { loss: 0.0, metric },
             names,
             measured,
+        }
+    }
+
+    /// What `scores` over the windows of a part say of a language model.
+    pub(super) fn of_text(dataset: &Dataset, part: &Range<usize>, scores: Scores) -> Self {
+        let characters = part.len() * dataset.sample_len();
+        Self {
+            samples: part.len(),
+            scores,
+            names: dataset.targets.names().to_vec(),
+            measured: Measured::Text(TextScores::of(characters, scores.loss)),
         }
     }
 
@@ -116,6 +155,7 @@ impl Evaluation {
                 (model.classes.clone(), measured)
             }
             (Targets::Values { .. }, None) => unreachable!("a regression has a scale"),
+            (Targets::Next { .. }, _) => unreachable!("no answers are kept of a text"),
         };
         Self {
             samples: part.len(),
@@ -165,24 +205,20 @@ pub fn evaluate(
     let part = dataset.parts.test.clone();
     let judged = thread::scope(|scope| judge(scope, trained, &dataset, adapter, trust));
     let (scores, answers) = judged?;
-    Ok(Evaluation::of(
-        &dataset,
-        &part,
-        model,
-        scores,
-        answers,
-        asked.top_k,
-    ))
+    Ok(match answers {
+        None => Evaluation::of_text(&dataset, &part, scores),
+        Some(answers) => Evaluation::of(&dataset, &part, model, scores, answers, asked.top_k),
+    })
 }
 
-/// Loss and metric over the test samples, and what the network says of each.
+/// Loss and metric over the test samples, and what the network says of each, where that is kept.
 fn judge<'scope>(
     scope: &'scope Scope<'scope, '_>,
     trained: &'scope Trained,
     dataset: &'scope Dataset,
     adapter: &Choice,
     trust: Trust,
-) -> Result<(Scores, Vec<f32>)> {
+) -> Result<(Scores, Option<Vec<f32>>)> {
     let Trained {
         config,
         model,
@@ -205,7 +241,7 @@ fn judge<'scope>(
     config.train.micro_batch = MicroBatch::Whole;
     let (plan, answers) = loop {
         let (graph, answers) = step::evaluation(&network, &config, &data, &pass);
-        let plan = Plan::for_target(graph, &[answers], &gpu.target());
+        let plan = Plan::for_target(graph, answers.as_slice(), &gpu.target());
         if config.train.batch == 1 || plan.largest_binding().0 as u64 <= binding_limit(&gpu) {
             break (plan, answers);
         }
@@ -235,7 +271,13 @@ fn judge<'scope>(
         session.feeders = vec![Feeder::begin(scope, feed, &pass, None)];
     }
     let mut evaluator = Evaluator::new(&mut session, plan, pass, config.train.batch)?;
-    evaluator.judge(&session, answers, model.outputs())
+    match answers {
+        None => Ok((evaluator.measure(&session)?, None)),
+        Some(answers) => {
+            let (scores, answers) = evaluator.judge(&session, answers, model.outputs())?;
+            Ok((scores, Some(answers)))
+        }
+    }
 }
 
 /// What to do about files of a run that contradict each other.
@@ -243,7 +285,7 @@ const BELONG: &str = "config.toml, model.json and weights.safetensors belong tog
 
 /// The network of a run, whose configuration is no longer the user's to mend.
 pub(super) fn network_of_run(config: &Config, model: &Model) -> Result<Network> {
-    Network::new(config, model.sample_shape, model.outputs()).map_err(|error| match error {
+    Network::new(config, model.signal(), model.outputs()).map_err(|error| match error {
         Error::Source(mistakes) => Error::data(
             format!("the run's configuration does not fit its model.json: {mistakes}"),
             BELONG,
@@ -276,7 +318,7 @@ fn refuse_other_data(model: &Model, dataset: &Dataset) -> Result<()> {
         ));
     }
     let (outputs, known) = (dataset.targets.outputs(), model.outputs());
-    let is_regression = dataset.targets.labels().is_none();
+    let is_regression = matches!(dataset.targets, Targets::Values { .. });
     if is_regression != model.targets.is_some()
         || outputs > known
         || (is_regression && outputs != known)

@@ -13,7 +13,7 @@ use crate::config::Monitored;
 use crate::data::table::Encoding;
 use crate::data::{Known, Scale};
 use crate::gpu::AdapterInfo;
-use crate::nn::LayerSummary;
+use crate::nn::{LayerSummary, Signal};
 
 /// How well a network does on some samples.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,6 +70,8 @@ pub struct Start {
     pub classes: usize,
     /// Whether numbers are predicted, not classes.
     pub regression: bool,
+    /// Whether samples are windows of a text, each character of which gives the next.
+    pub text: bool,
     /// The layers in order.
     pub layers: Vec<LayerSummary>,
     /// Trained numbers in all layers.
@@ -259,6 +261,9 @@ pub struct Model {
     /// What a regression predicts, and how it is scaled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub targets: Option<Scale>,
+    /// Whether samples are windows of a text, each character of which shall give the next: the classes are its vocabulary.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub text: bool,
 }
 
 impl Model {
@@ -267,6 +272,17 @@ impl Model {
         match &self.targets {
             Some(targets) => targets.names.len(),
             None => self.classes.len(),
+        }
+    }
+
+    /// What a sample is to the network.
+    pub fn signal(&self) -> Signal {
+        let texts = self.encoding.as_ref().and_then(Encoding::vocabulary);
+        let tokens = Signal::tokens(self.sample_shape[2]);
+        match (self.text, texts) {
+            (true, _) => tokens.of(self.classes.len()),
+            (false, Some(vocabulary)) => tokens.of(vocabulary.tokens.len()),
+            (false, None) => self.sample_shape.into(),
         }
     }
 

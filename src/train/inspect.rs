@@ -24,6 +24,8 @@ pub struct Inspection {
     pub classes: usize,
     /// Whether numbers are predicted, not classes.
     pub regression: bool,
+    /// Whether samples are windows of a text, each character of which gives the next.
+    pub text: bool,
     /// Samples per step.
     pub batch: usize,
     /// Samples that are computed at a time.
@@ -60,7 +62,7 @@ pub fn inspect(request: &Request) -> Result<Inspection> {
 pub fn inspect_on(request: &Request, dataset: &Dataset) -> Result<Inspection> {
     let config = &request.config;
     let model = resident::model(config, dataset)?;
-    let network = Network::new(config, dataset.sample_shape, model.outputs())?;
+    let network = Network::new(config, model.signal(), model.outputs())?;
     let mut data = resident::resident(dataset, &model)?;
     let gpu = Gpu::open(&request.adapter, request.trust)?;
     let passes = Passes::of(dataset);
@@ -88,6 +90,7 @@ pub fn inspect_on(request: &Request, dataset: &Dataset) -> Result<Inspection> {
         sample_shape: dataset.sample_shape,
         classes: model.outputs(),
         regression: model.targets.is_some(),
+        text: model.text,
         batch: config.train.samples_per_update(),
         micro_batch: config.train.rows(),
         layers: layers

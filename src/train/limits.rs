@@ -68,7 +68,15 @@ impl Demand<'_> {
         }
         let sample: usize = self.data.sample_shape.iter().product();
         let one = self.data.dtype.storage_bytes(sample) as u64;
-        let all = self.data.dtype.storage_bytes(sample * self.data.samples) as u64;
+        let all = self.data.stored_bytes() as u64;
+        if let (true, Some(windows)) = (all > limit, &self.data.windows) {
+            let what = format!(
+                "the {} characters of the text are {} in one piece, {binds}",
+                windows.tokens,
+                mib(all)
+            );
+            return Some((what, format!("learn from a part of it, {ANOTHER}")));
+        }
         if all > limit && self.data.window_bytes.is_none() {
             let fit = limit.saturating_mul(self.data.samples as u64) / all;
             return Some((
@@ -130,7 +138,7 @@ pub(super) fn width_that_fits(
     limit: u64,
 ) -> Option<(String, usize, usize)> {
     let fits = |config: &Config| {
-        let network = Network::new(config, data.sample_shape, data.classes);
+        let network = Network::new(config, data.signal(), data.classes);
         network.is_ok_and(|network| 4 * network.slab_elements as u64 <= limit)
     };
     let parameters: Vec<usize> = (network.summary().iter())
@@ -213,6 +221,7 @@ mod tests {
                 mean: vec![0.0],
                 std: vec![1.0],
             },
+            windows: None,
         }
     }
 

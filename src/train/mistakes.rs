@@ -79,6 +79,7 @@ fn pixels(dataset: &Dataset, sample: usize) -> Vec<u8> {
                 .map(|x| ((x - low) * scale).round() as u8)
                 .collect()
         }
+        Samples::Ids(_) | Samples::Text(_) => Vec::new(),
     }
 }
 

@@ -7,6 +7,7 @@ mod control;
 mod diagnose;
 mod evaluate;
 pub mod event;
+mod generate;
 mod inspect;
 mod limits;
 mod lr_find;
@@ -35,11 +36,12 @@ use crate::gpu::{Choice, Trust};
 
 pub use checkpoint::{Checkpoint, Resume};
 pub use control::{Control, Stop};
-pub use evaluate::{Asked, Classes, Evaluation, Measured, Values, evaluate};
+pub use evaluate::{Asked, Classes, Evaluation, Measured, TextScores, Values, evaluate};
 pub use event::{
     Ending, Epoch, Event, Metric, Model, Outcome, Progress, Resumed, RolledBack, Scores, Start,
     Steps,
 };
+pub use generate::{Wish, generate};
 pub use inspect::{Inspection, inspect, inspect_on};
 pub use lr_find::{Curve, Point, Range, lr_find};
 pub use mistakes::Mistake;

@@ -34,7 +34,7 @@ pub(super) struct Plans {
     pub(super) training: Plan,
     pub(super) validation: Option<Plan>,
     pub(super) test: Option<Plan>,
-    /// The tensor of the test plan that holds what the network says.
+    /// The tensor of the test plan that holds what the network says, where that is kept.
     pub(super) test_answers: Option<Value>,
 }
 
@@ -68,8 +68,8 @@ impl Plans {
                 return Ok(None);
             }
             let (graph, answers) = step::evaluation(network, config, data, pass);
-            let keep = if keeps_answers { &[answers][..] } else { &[] };
-            Ok(Some((plan(graph, keep)?, answers)))
+            let keep = answers.filter(|_| keeps_answers);
+            Ok(Some((plan(graph, keep.as_slice())?, answers)))
         };
         let validation = evaluation(&passes.validation, false)?;
         let (test, test_answers) = evaluation(&passes.test, true)?.unzip();
@@ -77,7 +77,7 @@ impl Plans {
             training,
             validation: validation.map(|(plan, _)| plan),
             test,
-            test_answers,
+            test_answers: test_answers.flatten(),
         })
     }
 
@@ -182,6 +182,7 @@ mod tests {
             weighted: false,
             window_bytes: None,
             normalization: Normalization::default(),
+            windows: None,
         };
         let pass = |name| Pass { name, part: 0..500 };
         let passes = Passes {

@@ -111,15 +111,25 @@ fn read(model: &Model, files: &[PathBuf], invert: bool) -> Result<Inputs> {
     }
     let mut places = Vec::new();
     if let Some(encoding) = &model.encoding {
-        let mut samples = Vec::new();
+        let mut samples: Option<Samples> = None;
         for file in files {
-            let (mut features, lines) = table::rows(file, encoding)?;
-            samples.append(&mut features);
+            let (rows, lines) = table::rows(file, encoding)?;
+            samples = Some(match (samples, rows) {
+                (Some(Samples::Floats(mut all)), Samples::Floats(mut more)) => {
+                    all.append(&mut more);
+                    Samples::Floats(all)
+                }
+                (Some(Samples::Ids(mut all)), Samples::Ids(mut more)) => {
+                    all.append(&mut more);
+                    Samples::Ids(all)
+                }
+                (_, rows) => rows,
+            });
             let lines = lines.into_iter().map(|line| Some(Place::Line(line)));
             places.extend(lines.map(|line| (file.clone(), line)));
         }
         return Ok(Inputs {
-            samples: Samples::Floats(samples),
+            samples: samples.unwrap_or(Samples::Floats(Vec::new())),
             places,
         });
     }
@@ -203,6 +213,7 @@ impl Forward {
             weighted: false,
             window_bytes: None,
             normalization: resident::normalization(model)?,
+            windows: None,
         };
         let gpu = Gpu::open(adapter, trust)?;
         let (plan, answers) = loop {

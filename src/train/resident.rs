@@ -8,7 +8,9 @@ use super::session::Measure;
 use super::step::{Resident, buffers};
 use super::stream::WINDOW_BYTES;
 use crate::config::{self, ClassWeights, Config, DataSource, Task};
-use crate::data::{self, Dataset, Fold, HoldOut, Known, Parts, Progress, Samples, Scale, Targets};
+use crate::data::{
+    self, Dataset, Fold, HoldOut, Known, Parts, Progress, Samples, Scale, Targets, Tokens,
+};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Memory};
 use crate::graph::DType;
@@ -91,11 +93,19 @@ pub(super) fn load(
             data::table::load(path, &options, &hold_out, known)
         }
         (DataSource::Npy, Some(path)) => data::npy::load(path, regression, &hold_out, known),
+        (DataSource::Text, Some(path)) => {
+            let options = data::text::Options {
+                context: wanted.text.context,
+                stride: wanted.text.stride,
+                all: reading.all,
+            };
+            data::text::load(path, options, &hold_out, known.map(|known| known.classes))
+        }
     }?;
     if let Some(weights) = &wanted.class_weights {
         weigh_classes(&mut dataset, weights)?;
     }
-    if reading.all {
+    if reading.all && wanted.source != DataSource::Text {
         dataset.parts = Parts::of([0, 0, dataset.len()]);
     }
     Ok(dataset)
@@ -166,6 +176,15 @@ fn table(table: &config::Table, regression: bool) -> data::table::Options {
             config::Missing::Drop => data::table::Missing::Drop,
             config::Missing::Fill => data::table::Missing::Fill,
         },
+        text: (table.text.as_ref()).map(|text| data::table::TextColumn {
+            name: text.name.clone(),
+            unit: match text.tokens {
+                config::TokenUnit::Words => data::table::Unit::Words,
+                config::TokenUnit::Characters => data::table::Unit::Characters,
+            },
+            length: text.max_tokens,
+            most: text.max_vocabulary,
+        }),
     }
 }
 
@@ -175,7 +194,14 @@ fn table(table: &config::Table, regression: bool) -> data::table::Options {
     reason = "statistics are rounded once to f32"
 )]
 pub(super) fn model(config: &Config, dataset: &Dataset) -> Result<Model> {
-    let channels = dataset.sample_shape[2];
+    // Places in a vocabulary are no quantities.
+    let text = matches!(dataset.targets, Targets::Next { .. });
+    let is_tokens = matches!(dataset.samples, Samples::Ids(_) | Samples::Text(_));
+    let channels = if is_tokens {
+        0
+    } else {
+        dataset.sample_shape[2]
+    };
     let per_channel = |key: &str, values: &Option<Vec<f64>>, default: f32| match values {
         None => Ok(vec![default; channels]),
         Some(values) if values.len() == 1 => Ok(vec![values[0] as f32; channels]),
@@ -190,7 +216,7 @@ pub(super) fn model(config: &Config, dataset: &Dataset) -> Result<Model> {
     };
     let divide_by = config.data.divide_by as f32;
     let is_fitted = config.data.normalize == config::Normalize::Standard;
-    let (mean, std) = if is_fitted {
+    let (mean, std) = if is_fitted && !is_tokens {
         let fitted = data::Normalization::fit(dataset, divide_by);
         (fitted.mean, fitted.std)
     } else {
@@ -209,8 +235,9 @@ pub(super) fn model(config: &Config, dataset: &Dataset) -> Result<Model> {
         targets: match &dataset.targets {
             Targets::Values { .. } if is_fitted => Scale::fit(dataset),
             Targets::Values { names, .. } => Some(Scale::identity(names)),
-            Targets::Classes { .. } => None,
+            Targets::Classes { .. } | Targets::Next { .. } => None,
         },
+        text,
     })
 }
 
@@ -225,14 +252,19 @@ pub(super) fn resident(dataset: &Dataset, model: &Model) -> Result<Resident> {
         weighted: dataset.weights.is_some(),
         window_bytes: None,
         normalization: normalization(model)?,
+        windows: match &dataset.samples {
+            Samples::Text(text) => Some(text.windows.clone()),
+            Samples::Bytes(_) | Samples::Floats(_) | Samples::Ids(_) => None,
+        },
     })
 }
 
 /// Streams the samples if the configuration says so, or if they are larger than the adapter binds in one piece.
 pub(super) fn stream_what_does_not_fit(data: &mut Resident, config: &Config, limit: u64) {
-    let sample_len: usize = data.sample_shape.iter().product();
-    let bytes = data.dtype.storage_bytes(sample_len * data.samples) as u64;
+    let bytes = data.stored_bytes() as u64;
     let is_streamed = match config.data.stream {
+        // Windows overlap: a text is there as a whole.
+        _ if data.windows.is_some() => false,
         config::Streaming::Auto => bytes > limit,
         config::Streaming::Always => true,
         config::Streaming::Never => false,
@@ -261,10 +293,15 @@ pub(super) fn dtype(samples: &Samples, model: &Model) -> DType {
     match samples {
         Samples::Bytes(_) if !is_normalised_here(model) => DType::U8,
         Samples::Bytes(_) | Samples::Floats(_) => DType::F32,
+        Samples::Ids(_) => DType::U32,
+        Samples::Text(text) => match text.tokens {
+            Tokens::Bytes(_) => DType::U8,
+            Tokens::Words(_) => DType::U32,
+        },
     }
 }
 
-/// Some of the samples, as they lie on the adapter.
+/// Some of the samples, as they lie on the adapter; of a text, whatever is asked for, all of it.
 pub(super) fn words(model: &Model, samples: &Samples, part: Range<usize>) -> Vec<u32> {
     let sample_len: usize = model.sample_shape.iter().product();
     let part = part.start * sample_len..part.end * sample_len;
@@ -277,6 +314,11 @@ pub(super) fn words(model: &Model, samples: &Samples, part: Range<usize>) -> Vec
             normalised(model, raw[part].iter().copied())
         }
         Samples::Floats(raw) => raw[part].iter().map(|number| number.to_bits()).collect(),
+        Samples::Ids(ids) => ids[part].to_vec(),
+        Samples::Text(text) => match &text.tokens {
+            Tokens::Bytes(tokens) => pack(tokens),
+            Tokens::Words(tokens) => tokens.clone(),
+        },
     }
 }
 
@@ -305,6 +347,8 @@ pub(super) fn gathered(
             let raw = rows.flat_map(|row| &raw[part(row)]);
             raw.map(|number| number.to_bits()).collect()
         }
+        Samples::Ids(ids) => rows.flat_map(|row| &ids[part(row)]).copied().collect(),
+        Samples::Text(_) => unreachable!("a text is not streamed"),
     }
 }
 
@@ -321,6 +365,9 @@ fn normalised(model: &Model, raw: impl Iterator<Item = f32>) -> Vec<u32> {
 /// # Errors
 /// If the model's numbers make no sense: they may come from a file.
 pub(super) fn normalization(model: &Model) -> Result<Normalization> {
+    if model.signal().dtype == DType::U32 {
+        return Ok(Normalization::default());
+    }
     let channels = model.sample_shape[2];
     let (means, deviations) = (model.mean.len(), model.std.len());
     if [means, deviations] != [channels; 2] {
@@ -353,10 +400,15 @@ pub(super) fn normalization(model: &Model) -> Result<Normalization> {
 
 /// Bytes of the data set on the adapter.
 pub(super) fn bytes(dataset: &Dataset, data: &Resident, train: &config::Train) -> usize {
-    let window = data.window(train, train.rows());
-    let rows = window.map_or(dataset.len(), |window| window.rows);
-    let samples = data.dtype.storage_bytes(rows * dataset.sample_len());
-    let targets = if data.regression { data.classes } else { 1 };
+    let samples = match data.window(train, train.rows()) {
+        None => data.stored_bytes(),
+        Some(window) => data.dtype.storage_bytes(window.rows * dataset.sample_len()),
+    };
+    let targets = match (&data.windows, data.regression) {
+        (Some(_), _) => 0,
+        (None, true) => data.classes,
+        (None, false) => 1,
+    };
     let weights = if data.weighted { dataset.len() } else { 0 };
     samples + DType::U32.storage_bytes(dataset.len() * targets) + DType::F32.storage_bytes(weights)
 }
@@ -384,6 +436,8 @@ pub(super) fn upload(
             write(buffers::TARGETS, bytemuck::cast_slice(&scale.apply(values)))?;
         }
         (Targets::Values { .. }, None) => unreachable!("the model of a regression has a scale"),
+        // The text has them.
+        (Targets::Next { .. }, _) => {}
     }
     if let Some(weights) = &dataset.weights {
         write(buffers::WEIGHTS, bytemuck::cast_slice(weights))?;

@@ -282,6 +282,26 @@ impl Evaluator {
         Ok(piece)
     }
 
+    /// Runs one pass for its scores alone.
+    pub(super) fn measure(&mut self, session: &Session) -> Result<Scores> {
+        let mut sums = Sums::default();
+        for _ in 0..self.batches {
+            self.run_batch(session, &mut sums)?;
+        }
+        Ok(sums.scores(session.measure))
+    }
+
+    /// Runs the next batch, and adds what is measured.
+    fn run_batch(&mut self, session: &Session, sums: &mut Sums) -> Result<()> {
+        for step in self.submit_steps(session, 1)?.take(&session.gpu)? {
+            if !step.finite() {
+                return Err(overflow(self.pass.name));
+            }
+            sums.add(step);
+        }
+        Ok(())
+    }
+
     /// Runs one pass a batch at a time, and reads the `answers` (batch, `outputs`) of each: the scores, and what the network says of
     /// every sample of the part.
     pub(super) fn judge(
@@ -294,12 +314,7 @@ impl Evaluator {
         let wanted = self.pass.part.len() * outputs;
         let mut all = Vec::with_capacity(wanted);
         for _ in 0..self.batches {
-            for step in self.submit_steps(session, 1)?.take(&session.gpu)? {
-                if !step.finite() {
-                    return Err(overflow(self.pass.name));
-                }
-                sums.add(step);
-            }
+            self.run_batch(session, &mut sums)?;
             let words = self.executor.read(&session.gpu, answers)?;
             // What lies beyond the last sample is padding.
             let real = (wanted - all.len()).min(self.batch * outputs);

@@ -19,10 +19,13 @@ use crate::ops::{
     stream_rows::StreamRows, weigh::Weigh,
 };
 
+mod asked;
 mod augment;
 mod resident;
+mod text;
 mod update;
 
+pub use asked::{next, prediction};
 use augment::{Other, Rows, strength};
 pub use resident::{Resident, Window};
 
@@ -56,6 +59,8 @@ pub mod buffers {
     pub const LOSS_SCALE: &str = "loss scale";
     /// The gradient of each row's loss by itself.
     pub const ONES: &str = "ones";
+    /// The token of a window that is asked about.
+    pub const POSITION: &str = "position";
     /// What the network shall say for each class: one-hot rows, or 0 and 1.
     pub const IDENTITY: &str = "one-hot rows";
     /// The shares by which samples are mixed.
@@ -100,17 +105,18 @@ struct Builder<'a> {
     graph: Graph,
 }
 
-/// The tensors of a batch behind the network.
+/// The tensors of a batch behind the network. Its rows are samples; of a text they are the tokens of all samples.
 struct Batch {
     counters: Value,
     target: Target,
-    /// 1 / (real samples of the batch) for each real sample, 0 for padding.
+    /// 1 / (real rows of the batch) for each real row, 0 for padding.
     weights: Value,
-    /// What each sample counts over the sum of that; where all count the same, `weights`.
+    /// What each row counts over the sum of that; where all count the same, `weights`.
     loss_weights: Value,
     /// What else counts where samples are mixed.
     other: Option<Other>,
     parameters: Value,
+    /// Rows of scores.
     logits: Value,
     /// The first tensor of the graph that belongs to it.
     first: usize,
@@ -151,25 +157,37 @@ impl Builder<'_> {
             .apply(Arc::new(op), &[counters])
             .expect("counters fit");
         let (indices, weights) = (chosen[0], chosen[1]);
-        let x = match self.data.window(&self.config.train, streamed) {
-            None => self.gather(self.data.samples, indices),
-            Some(window) => {
-                let op = StreamRows {
-                    slots: window.slots,
-                    stride: window.stride,
-                    rows,
+        let (x, target) = match self.data.windows {
+            Some(_) => {
+                let [x, next] = self.gather_windows(&pass.part, indices);
+                (x, Target::Labels(self.flat(next)))
+            }
+            None => {
+                let x = match self.data.window(&self.config.train, streamed) {
+                    None => self.gather(self.data.samples, indices),
+                    Some(window) => {
+                        let op = StreamRows {
+                            slots: window.slots,
+                            stride: window.stride,
+                            rows,
+                        };
+                        let rows_there = self.graph.one(op, &[counters]);
+                        self.gather(window.rows, rows_there)
+                    }
                 };
-                let rows_there = self.graph.one(op, &[counters]);
-                self.gather(window.rows, rows_there)
+                let x = match self.augment {
+                    Some(strength) => self.change(x, [counters, indices], strength),
+                    None => x,
+                };
+                (x, self.target(indices))
             }
         };
-        let x = match self.augment {
-            Some(strength) => self.change(x, [counters, indices], strength),
-            None => x,
-        };
-        let target = self.target(indices);
-        let loss_weights = match self.mean_weight {
+        let row_weights = match self.data.windows {
             None => weights,
+            Some(_) => self.of_each_token(weights),
+        };
+        let loss_weights = match self.mean_weight {
+            None => row_weights,
             Some(mean) => {
                 let own = self.own_weights(indices);
                 self.graph.one(Weigh, &[weights, own, mean])
@@ -202,11 +220,12 @@ impl Builder<'_> {
             training,
         };
         let logits = self.network.forward(&mut self.graph, inputs);
+        let logits = self.rows(logits);
         Batch {
             first,
             counters,
             target,
-            weights,
+            weights: row_weights,
             loss_weights,
             other,
             parameters,
@@ -270,7 +289,8 @@ impl Builder<'_> {
         let normalization = self.data.normalization.clone();
         let op = match self.data.dtype {
             DType::U8 => GatherBatch::Bytes { normalization },
-            DType::F32 | DType::U32 => GatherBatch::Floats { normalization },
+            DType::F32 => GatherBatch::Floats { normalization },
+            DType::U32 => GatherBatch::Words,
         };
         self.graph.one(op, &[samples, indices])
     }
@@ -347,7 +367,7 @@ impl Builder<'_> {
 
     /// A score for each class: the logits; of a network with one output for two classes, 0 and its logit.
     fn scores(&mut self, logits: Value) -> Value {
-        if self.data.regression || self.network.outputs() == self.data.classes {
+        if self.data.regression || self.graph.shape(logits).last() == self.data.classes {
             return logits;
         }
         let rows = self.class_rows();
@@ -380,6 +400,11 @@ impl Builder<'_> {
     fn measure(&mut self, batch: &Batch, losses: Value, before: Option<Measured>) -> Measured {
         self.graph.enter("metrics");
         let loss = self.graph.one(ReduceSum::sum(0..1), &[losses]);
+        // A sample of a text is right as far as its tokens are.
+        let share = self
+            .data
+            .context()
+            .map_or(1.0, |context| 1.0 / context as f32);
         let figures = match batch.target {
             Target::Labels(labels) => {
                 let inputs = [self.scores(batch.logits), labels, batch.weights];
@@ -390,7 +415,10 @@ impl Builder<'_> {
                 self.graph.one(Mse::Forward, &inputs)
             }
         };
-        let figure = self.graph.one(ReduceSum::sum(0..1), &[figures]);
+        let (axes, scale) = (0..1, share);
+        let figure = self
+            .graph
+            .one(ReduceSum::Forward { axes, scale }, &[figures]);
         match before {
             None => Measured { loss, figure },
             Some(before) => Measured {
@@ -424,7 +452,7 @@ impl Builder<'_> {
 
     /// The gradient of every parameter that is trained, in its place in a slab of gradients.
     fn backward(&mut self, batch: &Batch, losses: Value, slab: &str) -> Value {
-        let rows = self.config.train.rows();
+        let rows = self.graph.shape(losses).elements();
         let ones = self.first_gradient(rows);
         let gradients = self.slab(slab);
         // The forward pass has read its parameters through slices of its own; their gradients arrive there.
@@ -523,13 +551,23 @@ pub fn training(network: &Network, config: &Config, data: &Resident, pass: &Pass
 }
 
 /// One batch of an evaluation of the parameters, or of their average where there is one: loss and figure, and the tensor
-/// (batch, classes) of probabilities, or of the numbers of a regression, for a plan that keeps it.
+/// (batch, classes) of probabilities, or of the numbers of a regression, for a plan that keeps it. Of a text nothing but loss and
+/// figure is asked, and the loss is that of the text itself, without label smoothing.
 pub fn evaluation(
     network: &Network,
     config: &Config,
     data: &Resident,
     pass: &Pass,
-) -> (Graph, Value) {
+) -> (Graph, Option<Value>) {
+    // Perplexity and bits per character come from the loss.
+    let plain;
+    let config = match &data.windows {
+        None => config,
+        Some(_) => {
+            plain = text::without_smoothing(config);
+            &plain
+        }
+    };
     let mut builder = Builder {
         network,
         config,
@@ -553,45 +591,11 @@ pub fn evaluation(
     let batch = builder.batch(pass, slab, op, rows);
     let losses = builder.losses(&batch);
     let measured = builder.measure(&batch, losses, None);
-    let answers = builder.answers(batch.logits);
+    let answers = match data.windows {
+        None => Some(builder.answers(batch.logits)),
+        Some(_) => None,
+    };
     let schedule = builder.schedule();
     builder.advance(pass, batch.counters, rows, measured, schedule);
-    (builder.graph, answers)
-}
-
-/// All samples of the data set at once, and the tensor (samples, classes) of their probabilities, or of the numbers of a regression.
-pub fn prediction(network: &Network, config: &Config, data: &Resident) -> (Graph, Value) {
-    let mut builder = Builder {
-        network,
-        config,
-        data,
-        mean_weight: None,
-        augment: None,
-        trains: false,
-        graph: empty(config),
-    };
-    let counters = builder
-        .graph
-        .persistent("prediction counters", state::counters());
-    let op = BatchIndices {
-        part: 0..data.samples,
-        batch: data.samples,
-        rows: 0..data.samples,
-        shuffle: None,
-    };
-    let chosen = builder
-        .graph
-        .apply(Arc::new(op), &[counters])
-        .expect("counters fit");
-    let x = builder.gather(data.samples, chosen[0]);
-    let parameters = builder.slab(buffers::PARAMETERS);
-    let inputs = Inputs {
-        x,
-        parameters,
-        statistics: builder.statistics(),
-        training: None,
-    };
-    let logits = network.forward(&mut builder.graph, inputs);
-    let answers = builder.answers(logits);
     (builder.graph, answers)
 }

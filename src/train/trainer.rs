@@ -101,7 +101,7 @@ fn train_in<'scope>(
 ) -> Result<Outcome> {
     let config = &request.config;
     let monitor = monitor(config, dataset)?;
-    let network = Network::new(config, dataset.sample_shape, model.outputs())?;
+    let network = Network::new(config, model.signal(), model.outputs())?;
     let given = Given::new(request, &network)?;
     let mut data = resident::resident(dataset, model)?;
     let passes = Passes::of(dataset);
@@ -146,6 +146,7 @@ fn train_in<'scope>(
         sample_shape: dataset.sample_shape,
         classes: model.outputs(),
         regression: model.targets.is_some(),
+        text: model.text,
         layers: network.summary(),
         parameters: network.parameter_count(),
         planned_bytes: plans.peak_bytes(),
@@ -293,7 +294,11 @@ fn train_in<'scope>(
             let (scores, answers) = test.judge(&session, answers, model.outputs())?;
             Some(Evaluation::of(dataset, part, model, scores, answers, &[]))
         }
-        _ => None,
+        (Some(test), None) => {
+            let scores = test.measure(&session)?;
+            Some(Evaluation::of_text(dataset, part, scores))
+        }
+        (None, _) => None,
     };
     let weights = |buffer| {
         let mut slab = session.memory.read(&session.gpu, buffer)?;
@@ -515,7 +520,7 @@ fn write_constants(
     config: &Config,
     data: &step::Resident,
 ) -> Result<()> {
-    let rows = config.train.rows();
+    let rows = config.train.rows() * data.context().unwrap_or(1);
     let ones = vec![1f32.to_bits(); rows];
     session.memory.write(
         &session.gpu,

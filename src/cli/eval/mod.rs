@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use super::Device;
 use super::format::{self, Align};
 use super::output::{Out, width_of_stdout};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::metrics::{BINS, Classification, ValueScores};
 use crate::report;
-use crate::train::{self, Asked, Measured};
+use crate::train::{self, Asked, Measured, TextScores};
 use bounds::Bound;
 
 mod bounds;
@@ -63,6 +63,12 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
     let top_k: Vec<usize> = options.top_k.iter().map(|k| k.get()).collect();
     let limits = [&options.min[..], &options.max[..]];
     bounds::check_names(&trained.model, &top_k, limits)?;
+    if options.predictions.is_some() && trained.model.text {
+        return Err(Error::usage(
+            "--predictions: a language model says something of every character",
+            "leave it out; --json has the figures",
+        ));
+    }
     let device = &options.device;
     out.begin_spinner("evaluating");
     let asked = Asked {
@@ -77,7 +83,12 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
     }
     let object = objects::Object::new(&evaluation);
     out.object(&object)?;
-    let kind = if options.all { "sample" } else { "test sample" };
+    let kind = match (&evaluation.measured, options.all) {
+        (Measured::Text(_), true) => "window",
+        (Measured::Text(_), false) => "test window",
+        (_, true) => "sample",
+        (_, false) => "test sample",
+    };
     out.line(format!(
         "{}: {}, loss {}",
         format::plural(evaluation.samples, kind),
@@ -99,12 +110,23 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
             out.line("")?;
             out.lines(&value_table(names, &values.scores))?;
         }
+        Measured::Text(text) => out.line(text_line(*text))?,
     }
     if let Some(path) = &options.predictions {
         let shown = format::clean(path.display());
         out.talk(format!("\nwhat is said of every sample is in {shown}"));
     }
     bounds::hold(&object, limits)
+}
+
+/// How well the next character is predicted.
+fn text_line(text: TextScores) -> String {
+    format!(
+        "{} predicted: perplexity {}, {} bits per character",
+        format::plural(text.characters, "character"),
+        format::loss(text.perplexity),
+        format::loss(text.bits_per_character)
+    )
 }
 
 /// The errors of each number that is predicted.
@@ -218,7 +240,7 @@ mod tests {
     pub(super) fn scores(evaluation: &Evaluation) -> &Classification {
         match &evaluation.measured {
             Measured::Classes(classes) => &classes.scores,
-            Measured::Values(_) => unreachable!("these are classes"),
+            _ => unreachable!("these are classes"),
         }
     }
 

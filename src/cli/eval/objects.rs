@@ -20,7 +20,14 @@ pub(super) struct Object<'a> {
 #[serde(untagged)]
 enum MeasuredObject<'a> {
     Classes(Box<Classes<'a>>),
-    Values { numbers: Vec<Value<'a>> },
+    Values {
+        numbers: Vec<Value<'a>>,
+    },
+    Text {
+        characters: usize,
+        perplexity: f64,
+        bits_per_character: f64,
+    },
 }
 
 /// A classification.
@@ -84,6 +91,11 @@ impl<'a> Object<'a> {
                 }
                 Measured::Values(values) => MeasuredObject::Values {
                     numbers: numbers(names, &values.scores),
+                },
+                Measured::Text(text) => MeasuredObject::Text {
+                    characters: text.characters,
+                    perplexity: text.perplexity,
+                    bits_per_character: text.bits_per_character,
                 },
             },
         }

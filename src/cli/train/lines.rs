@@ -25,10 +25,14 @@ pub(super) fn start(start: &Start, folder: &str) -> Vec<String> {
             format::clean(&start.adapter)
         ),
         format!(
-            "data: {}, samples of {} in {}: {train} to train, {validation} to validate, {test} to test",
+            "data: {}, {}: {train} to train, {validation} to validate, {test} to test",
             format::clean(&start.data),
-            format::extents(&start.sample_shape),
-            format::outputs(start.classes, start.regression),
+            format::samples(
+                start.sample_shape,
+                start.classes,
+                start.regression,
+                start.text
+            ),
         ),
         String::new(),
     ];

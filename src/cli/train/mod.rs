@@ -203,12 +203,13 @@ fn unfinished(error: Error, run: &Run, unsaved: Option<Error>, out: &Out) -> Err
 }
 
 fn tell_end(summary: &Summary, folder: &Path, config: &Config, out: &Out) -> Result<()> {
-    let example = match config.data.source {
+    let (verb, example) = match config.data.source {
         DataSource::Digits | DataSource::Idx | DataSource::Cifar10 | DataSource::Images => {
-            "image.png"
+            ("predict", "image.png")
         }
-        DataSource::Csv => "new.csv",
-        DataSource::Npy => "new.npy",
+        DataSource::Csv => ("predict", "new.csv"),
+        DataSource::Npy => ("predict", "new.npy"),
+        DataSource::Text => ("generate", "--prompt \"...\""),
     };
     out.object(&objects::End::new(summary, folder))?;
     let shown = format::clean(folder.display());
@@ -217,7 +218,7 @@ fn tell_end(summary: &Summary, folder: &Path, config: &Config, out: &Out) -> Res
     let run = format::shell(folder.display());
     out.talk("");
     out.hint("next:", &format!("anygrad eval {run}"));
-    out.talk(format!("      anygrad predict {run} {example}"));
+    out.talk(format!("      anygrad {verb} {run} {example}"));
     Ok(())
 }
 

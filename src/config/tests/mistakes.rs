@@ -28,7 +28,7 @@ kind = \"dense\"
 ";
     let expected = [
         "1: `sede`: unknown key `sede` in the top of the file; did you mean `seed`?; ",
-        "3: `\"digit\"`: `source` must be one of digits, idx, cifar10, images, csv, npy, not \"digit\"; did you mean \"digits\"?; ",
+        "3: `\"digit\"`: `source` must be one of digits, idx, cifar10, images, csv, npy, text, not \"digit\"; did you mean \"digits\"?; ",
         "4: `1.0`: `validation` must be a number of at least 0 and below 1, not 1.0; too large; ",
         "6: `0`: `batch` must be a whole number from 1 to 65536, not 0; too small; ",
         "7: `epoch`: unknown key `epoch` in [train]; did you mean `epochs`?; ",
@@ -230,7 +230,8 @@ fn a_key_of_another_table_is_sent_home() {
     assert!(
         found.ends_with(
             "not known here; keys of [data]: source, path, task, test, validation, split, divide_by, normalize, mean, std, \
-             stream, class_weights, augment, size, channels, target, weight, ignore, categorical, categories, missing"
+             stream, class_weights, augment, size, channels, target, weight, ignore, categorical, categories, missing, text, tokens, max_tokens, max_vocabulary, context, \
+             stride"
         ),
         "{found}"
     );
@@ -521,12 +522,18 @@ fn keys_of_other_sources_are_refused_with_the_source_they_belong_to() {
             "task = \"classification\"",
             "csv, npy, not images",
         ),
-        ("idx", "test = 0.1", "images, csv, npy, not idx"),
+        ("idx", "test = 0.1", "images, csv, npy, text, not idx"),
         (
             "digits",
             "path = \"p\"",
-            "idx, cifar10, images, csv, npy, not digits",
+            "idx, cifar10, images, csv, npy, text, not digits",
         ),
+        (
+            "text",
+            "normalize = \"standard\"",
+            "digits, idx, cifar10, images, csv, npy, not text",
+        ),
+        ("csv", "context = 8", "text, not csv"),
     ] {
         let found = with(source, line);
         assert!(
@@ -543,6 +550,18 @@ fn keys_of_other_sources_are_refused_with_the_source_they_belong_to() {
             "csv",
             "normalize = \"standard\"\nmean = 0.5",
             "fitted, or given?",
+        ),
+        ("text", "context = 0", "from 1 to 65536"),
+        ("csv", "max_tokens = 9", "no column is text"),
+        (
+            "csv",
+            "text = \"t\"\ncategorical = [\"a\"]",
+            "beside `text`",
+        ),
+        (
+            "text",
+            "[train]\nloss = \"mse\"",
+            "loss is not cross_entropy",
         ),
     ] {
         let found = with(source, line);

@@ -250,12 +250,14 @@ out_features = 10
 }
 
 /// The tables `[data]` of other sources with all their keys.
-const SOURCES: [&str; 2] = [
+const SOURCES: [&str; 4] = [
     "source = \"images\"\npath = \"p\"\ntest = 0.1\nvalidation = 0.2\nsplit = \"tail\"\ndivide_by = 2.5\n\
      normalize = \"standard\"\nclass_weights = \"balanced\"\nsize = [7, 9]\nchannels = 3\n",
     "source = \"csv\"\npath = \"p\"\ntask = \"classification\"\ntest = 0.1\nvalidation = 0.2\nsplit = \"random\"\n\
      divide_by = 2.5\nnormalize = \"none\"\ntarget = \"y\"\nweight = \"w\"\nignore = [\"a\", \"b\"]\n\
      categorical = [\"c\"]\ncategories = \"ordinal\"\nmissing = \"fill\"\n",
+    "source = \"csv\"\ntext = \"review\"\ntokens = \"characters\"\nmax_tokens = 99\nmax_vocabulary = 500\nmissing = \"drop\"\n",
+    "source = \"text\"\npath = \"p\"\ntest = 0.1\nvalidation = 0.2\ncontext = 32\nstride = 8\n",
 ];
 
 fn right(text: &str) -> Config {

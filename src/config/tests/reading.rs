@@ -24,6 +24,10 @@ fn a_small_file_gets_every_default() {
         class_weights: None,
         images: Images::default(),
         table: Table::default(),
+        text: Text {
+            context: 64,
+            stride: 64,
+        },
     };
     assert_eq!(config.data, data);
     let loss = Loss::CrossEntropy {

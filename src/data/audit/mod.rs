@@ -264,6 +264,7 @@ fn label(targets: &Targets, number: usize) -> String {
         Targets::Values { values, names } => {
             format!("{:?}", &values[number * names.len()..][..names.len()])
         }
+        Targets::Next { .. } => String::new(),
     }
 }
 

@@ -35,7 +35,7 @@ fn load_plain(dir: &Path, options: &Options) -> Result<Dataset> {
 fn bytes(dataset: &Dataset) -> &[u8] {
     match &dataset.samples {
         Samples::Bytes(bytes) => bytes,
-        Samples::Floats(_) => panic!("pictures are bytes"),
+        _ => panic!("pictures are bytes"),
     }
 }
 

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Missing;
 use super::cells::{Cells, is_missing, number};
+use super::words::Vocabulary;
+use crate::data::Samples;
 use crate::error::{Error, Result};
 
 /// A column with more different texts than this names its rows; it does not sort them.
@@ -44,6 +47,8 @@ pub enum Kind {
     OneHot(Vec<String>),
     /// One of these texts, in their order: 0, 1, 2, …
     Ordinal(Vec<String>),
+    /// Texts, which become rows of tokens; the only column.
+    Text(Vocabulary),
 }
 
 impl Column {
@@ -52,6 +57,7 @@ impl Column {
         match &self.kind {
             Kind::OneHot(categories) => categories.len(),
             Kind::Number | Kind::Ordinal(_) => 1,
+            Kind::Text(vocabulary) => vocabulary.length,
         }
     }
 
@@ -72,6 +78,7 @@ impl Column {
                     "mend the cell; a column of texts is named under [data] in `categorical`, one to be left out in `ignore`",
                 )),
             },
+            Kind::Text(_) => unreachable!("a text has tokens, no value"),
             Kind::OneHot(categories) | Kind::Ordinal(categories) => {
                 // They are sorted.
                 match categories.binary_search_by(|known| known.as_str().cmp(cell)) {
@@ -101,6 +108,7 @@ impl Column {
                 features.resize(begin + categories.len(), 0.0);
                 features[begin + value as usize] = 1.0;
             }
+            Kind::Text(_) => unreachable!("a text has tokens, no value"),
         }
     }
 }
@@ -109,6 +117,14 @@ impl Encoding {
     /// How many numbers a row becomes.
     pub fn width(&self) -> usize {
         self.columns.iter().map(Column::width).sum()
+    }
+
+    /// The tokens of the column of texts, where samples are texts.
+    pub fn vocabulary(&self) -> Option<&Vocabulary> {
+        self.columns.iter().find_map(|column| match &column.kind {
+            Kind::Text(vocabulary) => Some(vocabulary),
+            _ => None,
+        })
     }
 
     /// Whether each of the numbers of a row is to be normalised: one-hot ones are not.
@@ -154,6 +170,35 @@ impl Encoding {
         Ok(())
     }
 
+    /// The samples that `count` rows become, each with its table and what [`Self::find`] gave for it.
+    ///
+    /// # Errors
+    /// As [`Self::encode`]. A text that is missing is one without tokens, unless missing values are to be refused.
+    pub(super) fn samples<'a>(
+        &self,
+        rows: impl Iterator<Item = (&'a Cells, usize, &'a [usize])>,
+        count: usize,
+        missing: Missing,
+    ) -> Result<Samples> {
+        let Some(vocabulary) = self.vocabulary() else {
+            let mut features = Vec::with_capacity(count * self.width());
+            for (cells, row, places) in rows {
+                self.encode(cells, row, places, &mut features)?;
+            }
+            return Ok(Samples::Floats(features));
+        };
+        let numbers = vocabulary.numbers();
+        let mut ids = Vec::with_capacity(count * vocabulary.length);
+        for (cells, row, places) in rows {
+            let text = cells.cell(row, places[0]);
+            if missing == Missing::Refuse && is_missing(text) {
+                return Err(missing_value(cells, row, places[0]));
+            }
+            vocabulary.push(text, &numbers, &mut ids);
+        }
+        Ok(Samples::Ids(ids))
+    }
+
     /// Whether the numbers can be an encoding's, which may come from a file.
     ///
     /// # Errors
@@ -162,8 +207,15 @@ impl Encoding {
         if self.columns.is_empty() || self.width() > MAX_FEATURES {
             return Err(format!("a row of a table has {} numbers", self.width()));
         }
+        if let (Some(_), [_, _, ..]) = (self.vocabulary(), &self.columns[..]) {
+            return Err("there are columns beside one of texts".to_owned());
+        }
         for column in &self.columns {
             let bound = match &column.kind {
+                Kind::Text(vocabulary) => {
+                    vocabulary.check()?;
+                    continue;
+                }
                 Kind::Number => f64::from(f32::MAX),
                 Kind::OneHot(categories) | Kind::Ordinal(categories) => {
                     if categories.is_empty() || !categories.is_sorted_by(|a, b| a < b) {

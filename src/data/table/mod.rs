@@ -4,6 +4,7 @@ mod cells;
 mod encoding;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,7 @@ pub(super) use self::cells::{Cells, is_missing, number};
 pub(super) use self::encoding::missing_column;
 pub use self::encoding::{Column, Encoding, Kind, MAX_CATEGORIES, MAX_FEATURES};
 use self::encoding::{missing_value, shown, some};
+pub use self::words::{PAD, TextColumn, UNKNOWN, Unit, Vocabulary};
 use super::{
     Dataset, HoldOut, Known, MAX_CLASSES, Parts, Samples, Targets, files, refuse_one_class,
     refuse_too_large, split,
@@ -34,6 +36,8 @@ pub struct Options {
     pub ordinal: bool,
     /// What is done about missing values.
     pub missing: Missing,
+    /// A column of texts, which is then the only one that is learned from.
+    pub text: Option<TextColumn>,
 }
 
 /// What is done about missing values. A row without a target is never learned from.
@@ -129,7 +133,9 @@ pub fn load(
     };
     let (order, parts) = split::arrange(targets.labels(), &Parts::of(counts), hold_out)?;
     let rows: Vec<Row> = order.iter().map(|&number| rows[number]).collect();
-    if options.missing == Missing::Fill && known.is_none() {
+    if let (Some(column), None) = (&options.text, known) {
+        reader.fit_text(&mut encoding, column, &rows[parts.train.clone()])?;
+    } else if options.missing == Missing::Fill && known.is_none() {
         reader.fit_fill(&mut encoding, &rows[parts.train.clone()])?;
     }
     let shown = path.display().to_string();
@@ -142,7 +148,7 @@ pub fn load(
     Ok(Dataset {
         name: files::name_of(path, "table"),
         sample_shape: [1, 1, encoding.width()],
-        samples: Samples::Floats(reader.features(&rows, &encoding)?),
+        samples: reader.samples(&rows, &encoding, options.missing)?,
         targets: match targets {
             Targets::Classes { labels, names } => Targets::Classes {
                 labels: super::in_order(labels, &order, 1),
@@ -152,6 +158,7 @@ pub fn load(
                 values: super::in_order(values, &order, 1),
                 names,
             },
+            Targets::Next { .. } => unreachable!("rows of a table have classes or numbers"),
         },
         weights: reader.sample_weights(&rows)?,
         parts,
@@ -163,7 +170,7 @@ pub fn load(
 ///
 /// # Errors
 /// As [`load`].
-pub fn rows(path: &Path, encoding: &Encoding) -> Result<(Vec<f32>, Vec<u32>)> {
+pub fn rows(path: &Path, encoding: &Encoding) -> Result<(Samples, Vec<u32>)> {
     let cells = Cells::read(path)?;
     let places = encoding.find(&cells)?;
     let count = cells.rows();
@@ -173,11 +180,9 @@ pub fn rows(path: &Path, encoding: &Encoding) -> Result<(Vec<f32>, Vec<u32>)> {
         encoding.width() * 4,
         "split the file",
     )?;
-    let mut features = Vec::with_capacity(count * encoding.width());
-    for row in 0..count {
-        encoding.encode(&cells, row, &places, &mut features)?;
-    }
-    Ok((features, (0..count).map(|row| cells.line(row)).collect()))
+    let all = (0..count).map(|row| (&cells, row, &places[..]));
+    let samples = encoding.samples(all, count, Missing::Refuse)?;
+    Ok((samples, (0..count).map(|row| cells.line(row)).collect()))
 }
 
 /// The files of training, validation and test; the first is always there.
@@ -221,6 +226,9 @@ fn columns(cells: &Cells, target: &str, options: &Options) -> Result<Encoding> {
             return Err(missing_column(cells, name));
         }
     }
+    if let Some(text) = &options.text {
+        return text_alone(cells, target, text, options);
+    }
     let mut columns = Vec::new();
     for (place, name) in cells.names.iter().enumerate() {
         if name == target || options.weight.as_ref() == Some(name) || options.ignore.contains(name)
@@ -251,6 +259,36 @@ fn columns(cells: &Cells, target: &str, options: &Options) -> Result<Encoding> {
         return Err(cells.refuse(what, "leave columns out with ignore = […] under [data]"));
     }
     Ok(encoding)
+}
+
+/// The encoding of a column of texts, whose vocabulary is not known yet.
+fn text_alone(
+    cells: &Cells,
+    target: &str,
+    text: &TextColumn,
+    options: &Options,
+) -> Result<Encoding> {
+    let name = &text.name;
+    if cells.column(name).is_none() {
+        return Err(missing_column(cells, name));
+    }
+    if name == target || options.weight.as_ref() == Some(name) {
+        let what =
+            format_args!("column {name:?} is the text, and cannot be target or weight as well");
+        return Err(cells.refuse(
+            what,
+            "name the column to be predicted as `target` under [data]",
+        ));
+    }
+    let vocabulary = Vocabulary::fit(text, std::iter::empty());
+    Ok(Encoding {
+        columns: vec![Column {
+            name: name.clone(),
+            kind: Kind::Text(vocabulary),
+            fill: None,
+        }],
+        target: target.to_owned(),
+    })
 }
 
 fn kind(cells: &Cells, place: usize, options: &Options) -> Result<Kind> {
@@ -456,17 +494,33 @@ impl Reader<'_> {
             column.fill = Some(match column.kind {
                 Kind::Number => values.iter().sum::<f64>() / values.len() as f64,
                 Kind::OneHot(_) | Kind::Ordinal(_) => most_frequent(values),
+                Kind::Text(_) => unreachable!("a text has a vocabulary"),
             });
         }
         Ok(())
     }
 
-    fn features(&self, rows: &[Row], encoding: &Encoding) -> Result<Vec<f32>> {
-        let mut features = Vec::with_capacity(rows.len() * encoding.width());
-        for &Row { file, row } in rows {
-            encoding.encode(&self.tables[file], row, &self.places[file], &mut features)?;
+    /// Fits the vocabulary of the one column to the training part.
+    fn fit_text(&self, encoding: &mut Encoding, text: &TextColumn, train: &[Row]) -> Result<()> {
+        let texts = train
+            .iter()
+            .map(|&Row { file, row }| self.tables[file].cell(row, self.places[file][0]));
+        let vocabulary = Vocabulary::fit(text, texts);
+        if vocabulary.tokens.len() == 2 {
+            return Err(self.tables[0].refuse(
+                format_args!("column {:?} holds no text in the training part", text.name),
+                "name the column of texts as `text` under [data]",
+            ));
         }
-        Ok(features)
+        encoding.columns[0].kind = Kind::Text(vocabulary);
+        Ok(())
+    }
+
+    fn samples(&self, rows: &[Row], encoding: &Encoding, missing: Missing) -> Result<Samples> {
+        let all = rows
+            .iter()
+            .map(|&Row { file, row }| (&self.tables[file], row, &self.places[file][..]));
+        encoding.samples(all, rows.len(), missing)
     }
 }
 

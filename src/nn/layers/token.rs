@@ -24,6 +24,15 @@ impl Rule for Embedding<'_> {
             ));
         };
         let [rows, channels] = [embedding.num_embeddings, embedding.embedding_dim];
+        if let Some(vocabulary) = input.vocabulary.filter(|&vocabulary| vocabulary > rows) {
+            return Err(Refusal::new(
+                format!(
+                    "it has rows for {rows} tokens, but the data has {vocabulary} different ones"
+                ),
+                "too few rows",
+                format!("set `num_embeddings = {vocabulary}`"),
+            ));
+        }
         let init = rows_of(embedding.init, [rows, channels]);
         at.parameter("weight", Shape::from([rows, channels]), Border::Same, init);
         Ok(Signal::floats([length, channels]))

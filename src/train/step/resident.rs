@@ -2,7 +2,9 @@
 
 use super::RING;
 use crate::config;
+use crate::data::Windows;
 use crate::graph::DType;
+use crate::nn::Signal;
 use crate::ops::gather_batch::Normalization;
 
 /// What a graph must know of the data set on the adapter.
@@ -24,6 +26,8 @@ pub struct Resident {
     pub window_bytes: Option<usize>,
     /// From raw values to what the network sees.
     pub normalization: Normalization,
+    /// Where samples are windows of a text: those windows. `dtype` is then that of a token, and `classes` is the vocabulary.
+    pub windows: Option<Windows>,
 }
 
 /// A window onto samples that are not all on the adapter.
@@ -38,6 +42,30 @@ pub struct Window {
 }
 
 impl Resident {
+    /// Bytes of all samples, as they lie on the adapter.
+    pub fn stored_bytes(&self) -> usize {
+        let sample: usize = self.sample_shape.iter().product();
+        let elements = match &self.windows {
+            Some(windows) => windows.tokens,
+            None => sample.saturating_mul(self.samples),
+        };
+        self.dtype.storage_bytes(elements)
+    }
+
+    /// What a sample is to the network.
+    pub fn signal(&self) -> Signal {
+        match (self.context(), self.dtype) {
+            (Some(length), _) => Signal::tokens(length),
+            (None, DType::U32) => Signal::tokens(self.sample_shape[2]),
+            (None, _) => self.sample_shape.into(),
+        }
+    }
+
+    /// Tokens of a sample, each with a target of its own; `None` where a sample has one as a whole.
+    pub fn context(&self) -> Option<usize> {
+        self.windows.as_ref().map(|windows| windows.context)
+    }
+
     /// The window onto the samples for passes with so many rows from step to step, if they are streamed. Every pass has the same
     /// memory, as large as whole updates of the training need.
     pub fn window(&self, train: &config::Train, rows: usize) -> Option<Window> {
