@@ -4,6 +4,7 @@ use super::*;
 
 mod blocks;
 mod hostile;
+mod layers;
 mod mistakes;
 mod overrides;
 mod reading;
