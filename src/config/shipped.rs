@@ -14,9 +14,10 @@ pub static SHIPPED: [(&str, &str); 3] = [
 ];
 
 /// Configurations to begin with, by what they learn from: each line says what it is for.
-pub static STARTERS: [(&str, &str); 4] = [
+pub static STARTERS: [(&str, &str); 5] = [
     ("digits", SHIPPED[0].1),
     ("images", include_str!("../../assets/starters/images.toml")),
     ("csv", include_str!("../../assets/starters/csv.toml")),
     ("idx", include_str!("../../assets/starters/idx.toml")),
+    ("text", include_str!("../../assets/nets/char-gpt.toml")),
 ];

@@ -13,6 +13,7 @@ use crate::config::Monitored;
 use crate::data::table::Encoding;
 use crate::data::{Known, Scale};
 use crate::gpu::AdapterInfo;
+use crate::graph::DType;
 use crate::nn::{LayerSummary, Signal};
 
 /// How well a network does on some samples.
@@ -273,6 +274,11 @@ impl Model {
             Some(targets) => targets.names.len(),
             None => self.classes.len(),
         }
+    }
+
+    /// Whether a sample is a row of tokens, which are not normalised.
+    pub fn has_tokens(&self) -> bool {
+        self.signal().dtype == DType::U32
     }
 
     /// What a sample is to the network.

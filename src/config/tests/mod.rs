@@ -8,6 +8,7 @@ mod layers;
 mod mistakes;
 mod overrides;
 mod reading;
+mod sources;
 
 /// A small file that is right.
 pub(super) const SMALL: &str = "\
@@ -15,20 +16,6 @@ pub(super) const SMALL: &str = "\
 source = \"digits\"
 [optimizer]
 kind = \"sgd\"
-[[layer]]
-kind = \"embedding\"
-num_embeddings = 70
-embedding_dim = 12
-padding_idx = 3
-[[layer]]
-kind = \"position_embedding\"
-init = \"normal\"
-[[layer]]
-kind = \"attention\"
-heads = 3
-causal = true
-rotary = true
-bias = false
 [[layer]]
 kind = \"flatten\"
 [[layer]]
@@ -206,6 +193,33 @@ kind = \"batch_norm\"
 epsilon = 1e-4
 momentum = 0.2
 activation = \"relu\"
+[[layer]]
+kind = \"embedding\"
+num_embeddings = 70
+embedding_dim = 12
+padding_idx = 3
+[[layer]]
+kind = \"position_embedding\"
+init = \"normal\"
+[[layer]]
+kind = \"attention\"
+heads = 3
+causal = true
+rotary = true
+bias = false
+[[layer]]
+kind = \"rnn\"
+hidden = 9
+layers = 2
+nonlinearity = \"relu\"
+return = \"last\"
+[[layer]]
+kind = \"lstm\"
+hidden = 9
+init = \"pytorch\"
+[[layer]]
+kind = \"gru\"
+hidden = 9
 [[layer]]
 kind = \"gelu\"
 approximate = \"tanh\"
