@@ -117,7 +117,7 @@ fn layers_give_the_outputs_and_gradients_of_pytorch() {
 }
 
 /// Floating-point operations of the products of a network for one sample: those of convolutions and dense layers without biases.
-fn products(network: &Network, sample: Signal) -> u64 {
+fn products(network: &Network, sample: &Signal) -> u64 {
     let mut graph = Graph::new();
     let slab = graph.persistent("parameters", TensorType::f32([network.slab_elements]));
     let statistics = network.statistics_elements;
@@ -157,7 +157,7 @@ fn lenet_5_has_61706_parameters_and_416520_multiply_adds() {
     assert_eq!(lenet.parameter_count(), 61_706);
     let of_layers: Vec<usize> = lenet.summary().iter().map(|l| l.parameters).collect();
     assert_eq!(of_layers, [156, 0, 2416, 0, 0, 48_120, 10_164, 850]);
-    assert_eq!(products(&lenet, Signal::from([28, 28, 1])), 2 * 416_520);
+    assert_eq!(products(&lenet, &Signal::from([28, 28, 1])), 2 * 416_520);
 }
 
 /// He et al. 2016, section 4.2: shortcuts without weights (option A).
@@ -252,7 +252,10 @@ out_features = 10
 fn resnet_20_has_269722_parameters_and_40551040_multiply_adds() {
     let resnet = network(RESNET_20, [32, 32, 3], 10);
     assert_eq!(resnet.parameter_count(), 269_722);
-    assert_eq!(products(&resnet, Signal::from([32, 32, 3])), 2 * 40_551_040);
+    assert_eq!(
+        products(&resnet, &Signal::from([32, 32, 3])),
+        2 * 40_551_040
+    );
     let convolutions = resnet.parameters.iter();
     let convolutions = convolutions.filter(|parameter| parameter.border == Border::Conv);
     assert_eq!(convolutions.count(), 19, "and a dense layer");
