@@ -37,11 +37,11 @@ fn forward(@builtin(global_invocation_id) global_id: vec3<u32>) {
     if (id >= COUNT) {
         return;
     }
-    let from = source(id);
-    if (from == NOWHERE) {
+    let place = source(id);
+    if (place == NOWHERE) {
         y[id] = 0.0;
     } else {
-        y[id] = x[from];
+        y[id] = x[place];
     }
 }
 
@@ -51,10 +51,10 @@ fn forward_vec4(@builtin(global_invocation_id) global_id: vec3<u32>) {
     if (id >= COUNT) {
         return;
     }
-    let from = source(id);
-    if (from == NOWHERE) {
+    let place = source(id);
+    if (place == NOWHERE) {
         y4[id] = vec4<f32>(0.0);
     } else {
-        y4[id] = x4[from];
+        y4[id] = x4[place];
     }
 }

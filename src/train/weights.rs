@@ -341,6 +341,30 @@ mod tests {
     }
 
     #[test]
+    fn what_pytorch_counts_beside_running_statistics_is_left_out() {
+        let (mean, count) = ([0.5f32, -1.0], [7i64]);
+        let view = |dtype, shape: Vec<usize>, bytes| {
+            TensorView::new(dtype, shape, bytes).expect("a tensor")
+        };
+        let tensors = [
+            (
+                "bn1.running_mean",
+                view(Dtype::F32, vec![2], bytemuck::cast_slice(&mean)),
+            ),
+            (
+                "bn1.num_batches_tracked",
+                view(Dtype::I64, vec![], bytemuck::cast_slice(&count)),
+            ),
+        ];
+        let metadata: Option<HashMap<String, String>> = None;
+        let bytes = safetensors::serialize(tensors, metadata).expect("bytes");
+        let read = Weights::parse(Path::new("w.safetensors"), &bytes).expect("weights");
+        let names: Vec<&str> = read.tensors().iter().map(|t| t.name.as_str()).collect();
+        assert_eq!(names, ["bn1.running_mean"]);
+        assert_eq!(read.tensors()[0].data, mean);
+    }
+
+    #[test]
     fn a_pickle_is_never_read_and_the_way_around_it_is_told() {
         for pickle in [
             &b"PK\x03\x04archive/data.pkl"[..],

@@ -37,7 +37,7 @@ Examples:
   anygrad train my.toml --set train.epochs=5 --set layer.dense1.out_features=32
   anygrad train --resume runs/first")]
 pub(super) struct Options {
-    /// The network and how to train it: a TOML file, or digits, mnist-mlp, mnist-cnn, which come along
+    /// The network and how to train it: a TOML file, or digits, mnist-mlp, mnist-cnn, mnist-99, cifar-resnet20, which come along
     #[arg(value_name = "CONFIG.toml")]
     config: Option<PathBuf>,
     /// Where the data is, if not where the configuration says
