@@ -11,7 +11,7 @@
 
 use std::io::Read;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Diagnostic, Error, Result, SourceErrors};
 
@@ -60,6 +60,8 @@ pub struct Config {
     pub name: String,
     /// `seed`: the number all randomness comes from (initial weights, shuffling, split). Default 0.
     pub seed: u64,
+    /// `init_from`: a run folder or a file of weights; tensors of the same name and shape begin as there. `None`: all are random.
+    pub init_from: Option<PathBuf>,
     /// `[data]`: what is learned from.
     pub data: Data,
     /// `[train]`: how long and on what loss.
@@ -88,6 +90,7 @@ impl PartialEq for Config {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
             && self.seed == other.seed
+            && self.init_from == other.init_from
             && self.data == other.data
             && self.train == other.train
             && self.optimizer == other.optimizer

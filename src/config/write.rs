@@ -14,6 +14,9 @@ pub(super) fn config(config: &Config) -> String {
     let mut toml = Toml(String::new());
     toml.text("name", &config.name);
     toml.put("seed", config.seed);
+    if let Some(path) = &config.init_from {
+        toml.text("init_from", &path.to_string_lossy());
+    }
     data(&mut toml, &config.data);
     train(&mut toml, &config.train);
     optimizer::write(&mut toml, &config.optimizer, config.clip);

@@ -3,7 +3,7 @@
 use super::*;
 
 /// A file with these layers behind its other tables.
-fn with(layers: &str) -> String {
+pub(super) fn with(layers: &str) -> String {
     format!("[data]\nsource = \"digits\"\n[optimizer]\nkind = \"sgd\"\n{layers}")
 }
 
@@ -364,46 +364,4 @@ fn blocks_that_would_write_out_more_than_a_network_may_have_are_refused_quickly(
         "[[block.b.layer]]\nkind = \"dense\"\nname = \"{long}\"\nout_features = \"$n\"\n[[layer]]\nkind = \"block\"\nblock = \"b\"\nwith = {{ n = 10 }}\nrepeat = 4096\n"
     ));
     assert!(!mistakes(&copies).is_empty(), "refused");
-}
-
-#[test]
-fn layers_that_reshape_refuse_what_means_nothing() {
-    let dense = "[[layer]]\nkind = \"flatten\"\n[[layer]]\nkind = \"dense\"\nout_features = 10\n";
-    for (layer, expected) in [
-        (
-            "kind = \"pad\"",
-            "`pad` without zeros does nothing; no zeros; say where zeros come, as in height = [1, 1]",
-        ),
-        (
-            "kind = \"pad\"\nheight = [1, 2, 3]",
-            "`height` must be a list of 1 to 2 whole numbers",
-        ),
-        (
-            "kind = \"conv_transpose2d\"\nout_channels = 2\nkernel = 3\nstride = 2\noutput_padding = [2, 0]",
-            "`output_padding` must be smaller than `stride` or `dilation`; not smaller than either",
-        ),
-        (
-            "kind = \"conv1d\"\nout_channels = 3\nkernel = 3\ngroups = 2",
-            "3 `out_channels` do not divide into 2 `groups`",
-        ),
-        (
-            "kind = \"max_pool1d\"\nkernel = 3\npadding = 2",
-            "`padding` must be at most half the `kernel`; more than 1",
-        ),
-        (
-            "kind = \"slice\"\naxis = \"channel\"",
-            "`axis` must be one of channels, height, width, time, not \"channel\"; did you mean \"channels\"?",
-        ),
-        (
-            "kind = \"upsample\"\nscale = 33",
-            "`scale` must be a whole number from 1 to 32",
-        ),
-        (
-            "kind = \"concat\"",
-            "`concat` joins two inputs or more, but layer 1 has 1",
-        ),
-    ] {
-        let found = mistake(&with(&format!("[[layer]]\n{layer}\n{dense}")));
-        assert!(found.contains(expected), "{expected}\n{found}");
-    }
 }

@@ -4,6 +4,7 @@ use super::*;
 
 mod blocks;
 mod hostile;
+mod layers;
 mod mistakes;
 mod overrides;
 mod reading;
@@ -64,6 +65,7 @@ fn full(optimizer: &str) -> String {
     format!(
         "name = \"all keys\"
 seed = 7
+init_from = \"runs/first\"
 init = \"kaiming_normal\"
 [data]
 source = \"idx\"
