@@ -329,6 +329,34 @@ impl Config {
         };
         source_error(&self.source.name, &self.source.text, vec![diagnostic])
     }
+
+    /// The same for a key of `[data]`, at its value; without a place where the text does not say it, but an override or a default.
+    pub fn error_in_data(
+        &self,
+        key: &str,
+        message: impl Into<String>,
+        label: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Error {
+        match self.place_in_data(key) {
+            Some(span) => self.error_at(&span, message, label, help),
+            None => Error::usage(format!("data.{key}: {}", message.into()), help),
+        }
+    }
+
+    /// Where the value of a key of `[data]` stands in the text.
+    fn place_in_data(&self, key: &str) -> Option<Range<usize>> {
+        let Source { name, text } = &self.source;
+        // An override says something else than the text.
+        if parse(name, text, &[]).ok()?.data != self.data {
+            return None;
+        }
+        let root = tree::parse(text, &mut report::Report::new(name, text, &[]))?;
+        match &root.get("data")?.node.value {
+            tree::Value::Table(data) => Some(data.get(key)?.node.place.span.clone()),
+            _ => None,
+        }
+    }
 }
 
 fn source_error(name: &str, text: &str, diagnostics: Vec<Diagnostic>) -> Error {

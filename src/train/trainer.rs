@@ -81,10 +81,12 @@ fn checked_model(config: &Config, dataset: &Dataset) -> Result<Model> {
     let [h, w, c] = dataset.sample_shape;
     let changes = (config.data.augment.as_ref()).is_some_and(config::Augment::changes_pictures);
     if changes && (h * w == 1 || c > MAX_CHANNELS) {
-        return Err(Error::usage(
-            format!("data.augment: samples of {h} × {w} × {c} are no pictures"),
+        return Err(config.error_in_data(
+            "augment",
+            format!("the samples of {} are no pictures to be changed", dataset.name),
+            format!("for samples of {h} × {w} × {c}"),
             format!(
-                "remove [data.augment]; pictures have more than one pixel, of at most {MAX_CHANNELS} channels"
+                "remove [data.augment], or all but `mixup`; pictures have more than one pixel, of at most {MAX_CHANNELS} channels"
             ),
         ));
     }

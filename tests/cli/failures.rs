@@ -256,3 +256,18 @@ fn a_machine_without_an_adapter_exits_with_4_and_is_told_what_to_install() {
     }
     assert_eq!(names_in(folder.path()), Vec::<String>::new());
 }
+
+#[test]
+fn a_dashboard_without_a_terminal_is_refused_and_nothing_is_begun() {
+    let folder = empty();
+    let said = anygrad(folder.path(), &["train", "--tui"]);
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (2, ""),
+        "{}",
+        said.stderr
+    );
+    assert!(said.stderr.contains("error: --tui: "), "{}", said.stderr);
+    assert!(said.stderr.contains("leave"), "{}", said.stderr);
+    assert!(!folder.path().join("runs").exists(), "no run");
+}

@@ -20,6 +20,8 @@ mod overfit;
 mod profile;
 mod resume;
 mod session;
+#[cfg(feature = "tui")]
+mod tui;
 
 use session::{Pace, Run, Session};
 
@@ -77,6 +79,9 @@ pub(super) struct Options {
     /// Train on one batch alone, as a check of the network: does its loss go to 0? No run folder
     #[arg(long, conflicts_with_all = ["resume", "name", "out", "time", "checkpoint_every"])]
     overfit: bool,
+    /// Show curves and figures on the whole terminal while it trains; q stops as Ctrl-C does
+    #[arg(long, conflicts_with_all = ["folds", "overfit"])]
+    tui: bool,
     #[command(flatten)]
     device: Device,
 }
@@ -108,6 +113,13 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
         return overfit::run(options, out);
     }
     let stop = Stop::default();
+    #[cfg(not(feature = "tui"))]
+    if options.tui {
+        return Err(Error::usage(
+            "--tui: this anygrad has no dashboard: it was built without the feature `tui`",
+            "leave it out, or build with `cargo build --release --features tui`",
+        ));
+    }
     let begin = match &options.resume {
         None => Begin::new(options)?,
         Some(run) => match resume::open(options, run, out)? {
@@ -136,7 +148,18 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
     if let Some(count) = options.folds {
         return folds::run(&request, &begin.kept, count.into(), &options.out, out);
     }
-    let (summary, folder) = once(&request, &begin.kept, begin.folder, &options.out, out)?;
+    #[cfg(feature = "tui")]
+    let shows = options.tui;
+    #[cfg(not(feature = "tui"))]
+    let shows = false;
+    let (summary, folder) = once(
+        &request,
+        &begin.kept,
+        begin.folder,
+        &options.out,
+        shows,
+        out,
+    )?;
     tell_end(&summary, &folder, &begin.kept, out)
 }
 
@@ -146,8 +169,15 @@ fn once(
     kept: &Config,
     reopened: Option<RunFolder>,
     parent: &Path,
+    shows: bool,
     out: &Out,
 ) -> Result<(Summary, PathBuf)> {
+    #[cfg(feature = "tui")]
+    let dashboard =
+        (shows.then(|| tui::Dashboard::open(request.control.stop.clone(), out))).transpose()?;
+    if shows {
+        out.hold_back();
+    }
     out.begin_spinner(PREPARING);
     let mut session = Session {
         out,
@@ -158,8 +188,13 @@ fn once(
         run: None,
         unsaved: None,
         pace: Pace::new(Instant::now()),
+        #[cfg(feature = "tui")]
+        dashboard,
     };
     let trained = train::train(request, &mut |event| session.observe(event));
+    #[cfg(feature = "tui")]
+    drop(session.dashboard.take());
+    out.release();
     out.end_bar();
     let finished = trained.and_then(|outcome| {
         let run = session.run.as_mut().expect("a training tells its start");
@@ -347,6 +382,7 @@ mod tests {
             time: None,
             overfit: false,
             profile: false,
+            tui: false,
             device: Device {
                 adapter: None,
                 checked: false,
