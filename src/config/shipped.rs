@@ -1,7 +1,7 @@
 //! The texts that come with the program.
 
 /// The networks that come with the program: file name and text.
-pub static SHIPPED: [(&str, &str); 3] = [
+pub static SHIPPED: [(&str, &str); 5] = [
     ("digits.toml", include_str!("../../assets/nets/digits.toml")),
     (
         "mnist-mlp.toml",
@@ -10,6 +10,14 @@ pub static SHIPPED: [(&str, &str); 3] = [
     (
         "mnist-cnn.toml",
         include_str!("../../assets/nets/mnist-cnn.toml"),
+    ),
+    (
+        "mnist-99.toml",
+        include_str!("../../assets/nets/mnist-99.toml"),
+    ),
+    (
+        "cifar-resnet20.toml",
+        include_str!("../../assets/nets/cifar-resnet20.toml"),
     ),
 ];
 

@@ -91,6 +91,8 @@ pub struct Start {
     pub steps_per_epoch: u64,
     /// Which ways the kernels are computed.
     pub kernels: Tuning,
+    /// What it begins with of another network's weights, where `init_from` names one.
+    pub transfer: Option<super::weights::Transfer>,
     /// The step that the training goes on from, and the epochs that are complete, where it was begun before.
     pub resumed: Option<Resumed>,
     /// What to know of it.

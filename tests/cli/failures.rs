@@ -7,7 +7,7 @@ use super::runs::{names_in, objects, trained, write_digits};
 use super::*;
 
 /// A copy of the run that can be damaged.
-fn copy_of_the_run() -> Option<(TempDir, PathBuf)> {
+pub(super) fn copy_of_the_run() -> Option<(TempDir, PathBuf)> {
     let (original, _) = trained()?;
     let folder = empty();
     let run = folder.path().join("runs/digits");

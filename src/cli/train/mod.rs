@@ -37,7 +37,7 @@ Examples:
   anygrad train my.toml --set train.epochs=5 --set layer.dense1.out_features=32
   anygrad train --resume runs/first")]
 pub(super) struct Options {
-    /// The network and how to train it: a TOML file, or digits, mnist-mlp, mnist-cnn, which come along
+    /// The network and how to train it: a TOML file, or digits, mnist-mlp, mnist-cnn, mnist-99, cifar-resnet20, which come along
     #[arg(value_name = "CONFIG.toml")]
     config: Option<PathBuf>,
     /// Where the data is, if not where the configuration says
@@ -58,6 +58,9 @@ pub(super) struct Options {
     /// Begin with these weights instead of random ones
     #[arg(long, value_name = "FILE.safetensors")]
     init: Option<PathBuf>,
+    /// Begin with the weights of another network, as far as names and shapes are the same: a run folder or a file
+    #[arg(long, value_name = "RUN|FILE", conflicts_with_all = ["init", "resume"])]
+    init_from: Option<PathBuf>,
     /// Time every kernel: a table at the end, and trace.json in the run folder, which ui.perfetto.dev opens
     #[arg(long)]
     profile: bool,
@@ -269,11 +272,15 @@ struct Begin {
 impl Begin {
     /// A new run.
     fn new(options: &Options) -> Result<Self> {
-        let config = configuration(options)?;
+        let mut config = configuration(options)?;
+        if options.init.is_some() {
+            config.init_from = None;
+        }
+        let from = config.init_from.as_deref().map(train::weights_file);
         Ok(Self {
             kept: kept(&config, options.data.as_deref())?,
             config,
-            init: options.init.clone(),
+            init: options.init.clone().or(from),
             tune: tune(&options.tune)?,
             resume: None,
             folder: None,
@@ -284,6 +291,10 @@ impl Begin {
 /// The configuration that the command line asks for.
 fn configuration(options: &Options) -> Result<Config> {
     let mut sets = options.sets.clone();
+    if let Some(path) = &options.init_from {
+        let path = toml::Value::from(path.to_string_lossy().as_ref());
+        sets.push(format!("init_from={path}"));
+    }
     if let Some(name) = &options.name {
         if let Some(reason) = config::unfit_name(name) {
             let shown: String = format::clean(name).chars().take(40).collect();
@@ -358,6 +369,10 @@ fn kept(config: &Config, data: Option<&Path>) -> Result<Config> {
         let absolute = std::path::absolute(path).map_err(|e| Error::io(path, "find", e))?;
         kept.data.path = Some(absolute);
     }
+    if let Some(path) = &config.init_from {
+        let absolute = std::path::absolute(path).map_err(|e| Error::io(path, "find", e))?;
+        kept.init_from = Some(absolute);
+    }
     Ok(kept)
 }
 
@@ -375,6 +390,7 @@ mod tests {
             seed: None,
             folds: None,
             init: None,
+            init_from: None,
             name: None,
             tune: PathBuf::from("off"),
             resume: None,

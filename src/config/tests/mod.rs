@@ -4,6 +4,7 @@ use super::*;
 
 mod blocks;
 mod hostile;
+mod layers;
 mod mistakes;
 mod overrides;
 mod reading;
@@ -64,6 +65,7 @@ fn full(optimizer: &str) -> String {
     format!(
         "name = \"all keys\"
 seed = 7
+init_from = \"runs/first\"
 init = \"kaiming_normal\"
 [data]
 source = \"idx\"
@@ -127,6 +129,55 @@ stride = 1
 padding = [1, 0]
 [[layer]]
 kind = \"avg_pool2d\"
+kernel = 2
+[[layer]]
+kind = \"upsample\"
+scale = [2, 3]
+mode = \"bilinear\"
+[[layer]]
+kind = \"conv_transpose2d\"
+out_channels = 4
+kernel = 3
+stride = 2
+padding = 1
+output_padding = 1
+dilation = 1
+groups = 2
+bias = false
+activation = \"relu\"
+[[layer]]
+kind = \"pad\"
+height = [1, 2]
+width = [3]
+time = [4, 5]
+channels = [6, 7]
+[[layer]]
+kind = \"slice\"
+axis = \"height\"
+begin = 1
+step = 2
+size = 3
+[[layer]]
+kind = \"concat\"
+axis = \"width\"
+inputs = [\"slice1\", \"slice1\"]
+[[layer]]
+kind = \"conv1d\"
+out_channels = 6
+kernel = 3
+stride = 2
+padding = 1
+dilation = 3
+groups = 2
+bias = false
+activation = \"relu\"
+[[layer]]
+kind = \"max_pool1d\"
+kernel = 3
+stride = 2
+padding = 1
+[[layer]]
+kind = \"avg_pool1d\"
 kernel = 2
 [[layer]]
 kind = \"flatten\"
