@@ -111,6 +111,9 @@ fn a_text_is_learned_measured_and_gone_on_with() {
     assert_eq!(said.code, 2);
     assert!(said.stderr.contains("'x', '\u{e9}'"), "{}", said.stderr);
     assert!(said.stderr.contains("abcd"), "{}", said.stderr);
+    let said = anygrad(folder, &["predict", "runs/poem", "poem.txt"]);
+    assert_eq!(said.code, 2);
+    assert!(said.stderr.contains("anygrad generate"), "{}", said.stderr);
     // The text has no line break to begin with.
     let said = anygrad(folder, &["generate", "runs/poem"]);
     assert_eq!(said.code, 2);
