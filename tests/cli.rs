@@ -19,6 +19,7 @@ mod resume;
 mod runs;
 mod sources;
 mod texts;
+mod transfer;
 
 const VERBS: [&str; 15] = [
     "train",

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anygrad::config::{self, Config};
 use anygrad::data::{Dataset, Parts, Samples, Targets, digits};
 use anygrad::gpu::{Choice, Trust};
+use anygrad::nn::Network;
 use anygrad::train::{Event, Outcome, Request, Tune, Weights, train, train_on};
 
 use crate::common;
@@ -128,6 +129,78 @@ kind = "dense"
 out_features = 10
 "#;
 
+/// As `tests/golden/record_gpt.py`: biases of keys have no gradient, which Adam would make steps of rounding errors of.
+const GPT: &str = r#"
+[data]
+source = "text"
+context = 7
+[train]
+batch = 4
+steps = 10
+shuffle = false
+[optimizer]
+kind = "adamw"
+learning_rate = 3e-3
+beta2 = 0.99
+weight_decay = 0.1
+clip_norm = 1.0
+[[param]]
+match = "*.bias"
+decay_scale = 0
+[[param]]
+match = "*norm*"
+decay_scale = 0
+[[block.transformer.layer]]
+kind = "layer_norm"
+name = "norm1"
+[[block.transformer.layer]]
+kind = "attention"
+name = "attention"
+heads = 3
+causal = true
+bias = false
+[[block.transformer.layer]]
+kind = "add"
+name = "middle"
+inputs = ["input", "attention"]
+[[block.transformer.layer]]
+kind = "layer_norm"
+name = "norm2"
+[[block.transformer.layer]]
+kind = "dense"
+name = "widen"
+out_features = 48
+[[block.transformer.layer]]
+kind = "gelu"
+[[block.transformer.layer]]
+kind = "dense"
+name = "narrow"
+out_features = 12
+[[block.transformer.layer]]
+kind = "add"
+inputs = ["middle", "narrow"]
+[[layer]]
+kind = "embedding"
+name = "token"
+num_embeddings = VOCABULARY
+embedding_dim = 12
+[[layer]]
+kind = "position_embedding"
+name = "place"
+[[layer]]
+kind = "block"
+block = "transformer"
+repeat = 2
+[[layer]]
+kind = "layer_norm"
+name = "norm"
+[[layer]]
+kind = "dense"
+name = "head"
+out_features = VOCABULARY
+bias = false
+"#;
+
 /// A training to compare: where it starts, what it learns, how far weights may be off after ten steps.
 #[derive(Clone)]
 struct Golden {
@@ -179,7 +252,7 @@ impl Golden {
     }
 
     /// The first gradient agrees within 1e-5 of each tensor's largest magnitude: with plain SGD and a learning rate of 1 it is
-    /// what the first step subtracts.
+    /// what the first step subtracts. Of weights about 1 it has no more digits than they.
     fn first_gradient_agrees(&self) {
         let overrides = [
             "train.steps=1",
@@ -216,13 +289,18 @@ impl Golden {
                 &format!("{} gradient", tensor.name),
                 &gradient,
                 &tensor.data,
-                1e-5,
+                if self.name == "norms" { 1e-4 } else { 1e-5 },
             );
         }
     }
 
     /// Weights after ten steps and the losses of the first fifty agree.
     fn training_agrees(&self) {
+        self.ten_steps_agree();
+        self.losses_agree(50);
+    }
+
+    fn ten_steps_agree(&self) {
         let (outcome, _) = self.train(&["train.steps=10", "train.shuffle=false"]);
         let golden = Weights::read(&self.file("step10.safetensors")).unwrap();
         for tensor in golden.tensors() {
@@ -237,15 +315,19 @@ impl Golden {
                 self.weights_tolerance,
             );
         }
-        let (_, losses) = self.train(&["train.steps=50", "train.shuffle=false"]);
+    }
+
+    fn losses_agree(&self, steps: usize) {
+        let length = format!("train.steps={steps}");
+        let (_, losses) = self.train(&[&length, "train.shuffle=false"]);
         let text = std::fs::read_to_string(self.file("loss.csv")).unwrap();
         let golden: Vec<f64> = text
             .lines()
             .skip(1)
-            .take(50)
+            .take(steps)
             .map(|line| line.split_once(',').unwrap().1.parse().unwrap())
             .collect();
-        assert_eq!((losses.len(), golden.len()), (50, 50), "fifty losses");
+        assert_eq!((losses.len(), golden.len()), (steps, steps), "all losses");
         let mut worst = 0.0f64;
         for (step, (&loss, golden)) in losses.iter().zip(golden).enumerate() {
             let error = (f64::from(loss) - golden).abs();
@@ -257,7 +339,7 @@ impl Golden {
             );
         }
         common::say(&format!(
-            "{}: losses of fifty steps within {worst:.1e} of PyTorch's",
+            "{}: losses of {steps} steps within {worst:.1e} of PyTorch's",
             self.name
         ));
     }
@@ -363,7 +445,7 @@ fn norms_golden() -> Golden {
         name: "norms",
         text: NORMS.to_owned(),
         weights_tolerance: 1e-4,
-        loss_tolerance: 1e-4,
+        loss_tolerance: 1e-3,
         ..digits_golden()
     }
 }
@@ -396,6 +478,27 @@ fn mnist_golden(name: &'static str, net: &str, weights_tolerance: f64) -> Option
         weights_tolerance,
         loss_tolerance: 1e-5,
     })
+}
+
+#[test]
+fn a_tiny_language_model_trains_as_in_pytorch() {
+    if common::gpu(Trust::Trusted).is_none() {
+        return;
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let data = folder.join("gpt.txt");
+    let text = std::fs::read_to_string(&data).unwrap();
+    let vocabulary: std::collections::BTreeSet<char> = text.chars().collect();
+    let golden = Golden {
+        name: "gpt",
+        folder,
+        text: GPT.replace("VOCABULARY", &vocabulary.len().to_string()),
+        data: Some(data),
+        weights_tolerance: 1e-4,
+        loss_tolerance: 1e-5,
+    };
+    golden.ten_steps_agree();
+    golden.losses_agree(10);
 }
 
 #[test]
@@ -478,4 +581,104 @@ fn a_network_is_measured_with_its_running_statistics() {
     let outcome = train_on(&request, &dataset, &mut |_| Ok(())).unwrap();
     let loss = outcome.test.unwrap().loss;
     assert!((loss - EVALUATED).abs() < 1e-4, "{loss}");
+}
+
+/// Number `j` of tensor `k` of the weights that ResNet-20 begins with: between -1 and 1, as if at random.
+fn scattered(k: usize, j: usize) -> f64 {
+    let v = (12.9898 * j as f64 + 78.233 * (k + 1) as f64).sin() * 43_758.545_3;
+    2.0 * (v - v.floor()) - 1.0
+}
+
+/// The shipped ResNet-20 on four batches of made-up pictures, as PyTorch trains it in float64. In float32 PyTorch itself is off by
+/// 1e-4 after 9 steps and by 2e-3 after 33: rectifiers that switch amplify every rounding.
+#[test]
+fn resnet20_trains_as_in_pytorch() {
+    let Some(_) = common::gpu(Trust::Trusted) else {
+        return;
+    };
+    let (_, text) = config::SHIPPED
+        .iter()
+        .find(|(file, _)| *file == "cifar-resnet20.toml")
+        .unwrap();
+    let (before, rest) = text.split_once("[data.augment]").unwrap();
+    let (_, behind) = rest.split_once("[train]").unwrap();
+    let overrides = [
+        "train.batch=16",
+        "train.steps=36",
+        "train.shuffle=false",
+        "optimizer.learning_rate=0.002",
+        "data.mean=0.0",
+        "data.std=1.0",
+    ];
+    let overrides = overrides.map(str::to_owned);
+    let text = format!("{before}[train]{behind}");
+    let config = config::parse("resnet.toml", &text, &overrides).unwrap();
+    let network = Network::new(&config, [32, 32, 3], 10).unwrap();
+    assert_eq!(network.parameter_count(), 269_722);
+    let mut slab = network.initial(1);
+    for (k, parameter) in network.parameters.iter().enumerate() {
+        let dims = parameter.border.file_shape(&parameter.shape);
+        let elements = parameter.shape.elements();
+        if dims.len() > 1 {
+            let bound = (6.0 / (elements / dims[0]) as f64).sqrt();
+            #[expect(clippy::cast_possible_truncation, reason = "rounded once to f32")]
+            let file: Vec<f32> = (0..elements)
+                .map(|j| (scattered(k, j) * bound) as f32)
+                .collect();
+            let kernels = parameter.border.to_kernels(&parameter.shape, &file);
+            slab[parameter.offset..][..elements].copy_from_slice(&kernels);
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let init = folder.path().join("resnet.safetensors");
+    let weights = Weights::from_slab(&network, &slab);
+    std::fs::write(&init, weights.to_bytes().unwrap()).unwrap();
+    let count = 64;
+    let pixel = |i: usize| u8::try_from((i * i * 31 + i * 17 + i / 3072 * 1009) % 251).unwrap();
+    let mut dataset = digits_in_file_order();
+    dataset.sample_shape = [32, 32, 3];
+    dataset.samples = Samples::Bytes((0..count * 3072).map(pixel).collect());
+    dataset.parts = Parts {
+        train: 0..count,
+        validation: count..count,
+        test: count..count,
+    };
+    let Targets::Classes { labels, .. } = &mut dataset.targets else {
+        unreachable!("digits have classes");
+    };
+    *labels = (0..64).map(|i| i * 7 % 10).collect();
+    let choice = std::env::var("ANYGRAD_ADAPTER").unwrap_or_default();
+    let request = Request {
+        control: anygrad::train::Control::default(),
+        config,
+        data: None,
+        fold: None,
+        init: Some(init),
+        adapter: Choice::from(choice.as_str()),
+        trust: Trust::Trusted,
+        tune: Tune::Off,
+        profile: false,
+    };
+    let mut losses: Vec<f32> = Vec::new();
+    train_on(&request, &dataset, &mut |event: &Event| {
+        if let Event::Steps(steps) = event {
+            losses.extend(&steps.losses);
+        }
+        Ok(())
+    })
+    .unwrap();
+    let golden = include_str!("golden/resnet.loss.csv").lines().skip(1);
+    let golden: Vec<f64> = golden
+        .map(|line| line.split_once(',').unwrap().1.parse().unwrap())
+        .collect();
+    assert_eq!((losses.len(), golden.len()), (36, 36));
+    for (step, (&loss, golden)) in losses.iter().zip(golden).enumerate() {
+        let tolerance = if step < 3 { 1e-4 } else { 1e-2 };
+        let off = (f64::from(loss) - golden).abs();
+        assert!(
+            off <= tolerance,
+            "step {}: {loss}, PyTorch {golden}",
+            step + 1
+        );
+    }
 }

@@ -73,6 +73,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("ureq::", &["data"]),
     ("clap::", &["cli"]),
     ("indicatif::", &["cli"]),
+    ("ratatui::", &["cli"]),
     ("println!", &["cli", "main"]),
     ("print!", &["cli", "main"]),
     ("eprintln!", &["cli", "main"]),

@@ -138,3 +138,16 @@ fn weights_and_running_statistics_have_the_names_of_pytorch() {
     let weight = &slab[network.parameters[1].offset..][..4];
     assert!(weight.iter().all(|&w| w == 1.0), "{weight:?}");
 }
+
+#[test]
+fn dropout_is_there_while_training_alone() {
+    let dense = "[[layer]]\nkind = \"dense\"\nout_features = 3\n";
+    let dropped = format!("[[layer]]\nkind = \"dropout\"\np = 0.9\n{dense}");
+    let x = Array::new([2, 4], (0..8).map(f64::from).collect::<Vec<_>>());
+    let weight: Vec<f32> = (0..12u8).map(f32::from).collect();
+    let bias = [1.0, 2.0, 3.0];
+    let parameters = [("dense1.weight", &weight[..]), ("dense1.bias", &bias[..])];
+    let without = outputs(&network(dense, Signal::floats([4]), 3), &x, &parameters);
+    let with = outputs(&network(&dropped, Signal::floats([4]), 3), &x, &parameters);
+    assert_eq!(with.data, without.data);
+}

@@ -213,3 +213,19 @@ fn an_image_is_read_row_by_row_and_the_last_step_is_a_row_of_features() {
         );
     }
 }
+
+#[test]
+fn the_networks_for_texts_that_come_with_the_source_fit_what_they_are_for() {
+    let characters = include_str!("../assets/nets/char-lstm.toml");
+    let config = config::parse("char-lstm.toml", characters, &[]).expect("a configuration");
+    let network = Network::new(&config, Signal::tokens(64), 65).expect("a network");
+    assert_eq!(
+        network.output().shape,
+        [64, 65],
+        "a score for each character"
+    );
+    let sentences = include_str!("../assets/nets/text-classify.toml");
+    let config = config::parse("text-classify.toml", sentences, &[]).expect("a configuration");
+    let network = Network::new(&config, Signal::tokens(24), 2).expect("a network");
+    assert_eq!(network.output().shape, [2], "a score for each class");
+}

@@ -691,10 +691,10 @@ fn assert_bindings_agree(kernel: &anygrad::plan::Kernel) {
 fn planned_memory_is_within_a_tenth_of_the_lower_bound_for_every_shipped_net_and_kind_of_adapter() {
     for (name, text) in config::SHIPPED {
         let config = config::parse(name, text, &[]).unwrap();
-        let (samples, sample_shape) = if name == "digits.toml" {
-            (1437, [8, 8, 1])
-        } else {
-            (60_000, [28, 28, 1])
+        let (samples, sample_shape) = match name {
+            "digits.toml" => (1437, [8, 8, 1]),
+            "cifar-resnet20.toml" => (50_000, [32, 32, 3]),
+            _ => (60_000, [28, 28, 1]),
         };
         let network = Network::new(&config, sample_shape, 10).unwrap();
         let resident = Resident {

@@ -21,7 +21,10 @@ static FILES: LazyLock<Folder> = LazyLock::new(|| {
 
 fuzz_target!(|input: (u8, &[u8])| {
     ARCHIVE.while_one_is(0, input.1, |folder| {
-        hold(anygrad::data::cifar10::load(&folder.join("a.tar.gz"), &WHOLE));
+        hold(anygrad::data::cifar10::load(
+            &folder.join("a.tar.gz"),
+            &WHOLE,
+        ));
     });
     FILES.while_one_is(input.0, input.1, |folder| {
         hold(anygrad::data::cifar10::load(folder, &WHOLE));

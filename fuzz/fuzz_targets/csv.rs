@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use anygrad::data::table::{Missing, Options};
+use anygrad::data::table::{Missing, Options, TextColumn, Unit};
 use anygrad::data::{audit, table};
 use anygrad_fuzz::{Folder, WHOLE, hold};
 use libfuzzer_sys::fuzz_target;
@@ -13,7 +13,11 @@ static FILES: LazyLock<Folder> = LazyLock::new(|| Folder::with(vec![("a.csv", Ve
 fuzz_target!(|text: &[u8]| {
     FILES.while_one_is(0, text, |folder| {
         let path = folder.join("a.csv");
-        for (regression, missing) in [(false, Missing::Refuse), (true, Missing::Fill), (true, Missing::Drop)] {
+        for (regression, missing) in [
+            (false, Missing::Refuse),
+            (true, Missing::Fill),
+            (true, Missing::Drop),
+        ] {
             let options = Options {
                 target: None,
                 regression,
@@ -22,9 +26,22 @@ fuzz_target!(|text: &[u8]| {
                 categorical: Vec::new(),
                 ordinal: regression,
                 missing,
+                text: None,
             };
             hold(table::load(&path, &options, &WHOLE, None));
         }
+        // As classes of its texts, which are its first column where it has names.
+        let column = TextColumn {
+            name: "a".to_owned(),
+            unit: Unit::Words,
+            length: 5,
+            most: 16,
+        };
+        let options = Options {
+            text: Some(column),
+            ..Options::default()
+        };
+        hold(table::load(&path, &options, &WHOLE, None));
         hold(audit::check(&path, None, &mut |_, _| Ok(())));
     });
 });

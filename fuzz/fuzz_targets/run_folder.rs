@@ -8,7 +8,8 @@ use anygrad::report::{self, Comparison};
 use anygrad_fuzz::{Folder, hold};
 use libfuzzer_sys::fuzz_target;
 
-const MODEL: &str = r#"{"classes":["0","1"],"sample_shape":[8,8,1],"divide_by":240.0,"mean":[0.0],"std":[1.0]}"#;
+const MODEL: &str =
+    r#"{"classes":["0","1"],"sample_shape":[8,8,1],"divide_by":240.0,"mean":[0.0],"std":[1.0]}"#;
 
 static FILES: LazyLock<Folder> = LazyLock::new(|| {
     Folder::with(vec![

@@ -217,30 +217,29 @@ fn products_subgroup(row: u32, j4: u32, step: u32, lane: u32) -> array<array<vec
     return acc;
 }
 
-// What follows the sums of a step: the cell, and its state where the next step and the gradient look for it.
-fn finish(step: u32, first: u32, j4: u32, sums: array<array<vec4<f32>, GATES>, ROWS>) {
-    var acc = sums;
+// What follows the sums of a step: the cell, and its state where the next step and the gradient look for it. The end of the loop is not
+// known when the kernel is compiled, so that the cell is not written out ROWS times: that took Mesa seconds.
+fn finish(step: u32, first: u32, j4: u32, of_state: array<array<vec4<f32>, GATES>, ROWS>) {
+    var sums = of_state;
     let t = select(step, T - 1u - step, REVERSE);
-    for (var r = 0u; r < ROWS; r++) {
-        let row = first + r;
-        if (row < N) {
-            let at = row * T + t;
-            var xs: array<vec4<f32>, GATES>;
-            for (var g = 0u; g < GATES; g++) {
-                xs[g] = x_at(at * GATES + g, j4);
-                acc[r][g] += weights[BIAS + g * H4 + j4];
-            }
-            let place = row * H4 + j4;
-            var carry = vec4<f32>(0.0);
-            if (step > 0u) {
-                carry = state[2u * N * H4 + place];
-            }
-            let now = cell(acc[r], xs, carry);
-            state[step % 2u * N * H4 + place] = now.h;
-            state[2u * N * H4 + place] = now.carry;
-            put_y(at, j4, now.h);
-            save(at, j4, now);
+    for (var row = first; row < min(first + ROWS, N); row++) {
+        let at = row * T + t;
+        var of_h: array<vec4<f32>, GATES>;
+        var of_x: array<vec4<f32>, GATES>;
+        for (var g = 0u; g < GATES; g++) {
+            of_x[g] = x_at(at * GATES + g, j4);
+            of_h[g] = sums[row - first][g] + weights[BIAS + g * H4 + j4];
         }
+        let place = row * H4 + j4;
+        var carry = vec4<f32>(0.0);
+        if (step > 0u) {
+            carry = state[2u * N * H4 + place];
+        }
+        let now = cell(of_h, of_x, carry);
+        state[step % 2u * N * H4 + place] = now.h;
+        state[2u * N * H4 + place] = now.carry;
+        put_y(at, j4, now.h);
+        save(at, j4, now);
     }
 }
 
@@ -334,27 +333,24 @@ fn products_backward_subgroup(row: u32, k4: u32, step: u32, lane: u32) -> array<
 }
 
 // As `finish`. The steps are numbered in the order of the walk: number 0 is the last one that the forward pass took.
-fn finish_backward(step: u32, first: u32, j4: u32, sums: array<vec4<f32>, ROWS>) {
-    var acc = sums;
+fn finish_backward(step: u32, first: u32, j4: u32, of_state: array<vec4<f32>, ROWS>) {
+    var sums = of_state;
     let t = select(T - 1u - step, step, REVERSE);
-    for (var r = 0u; r < ROWS; r++) {
-        let row = first + r;
-        if (row < N) {
-            let at = row * T + t;
-            let before = select(at - 1u, at + 1u, REVERSE);
-            let place = 2u * N * GATES * H4 + row * H4 + j4;
-            var dcarry = vec4<f32>(0.0);
-            if (step > 0u) {
-                dcarry = state[place];
-            }
-            let back = cell_backward(at, before, step == T - 1u, j4, dy_at(at, j4) + acc[r], dcarry);
-            for (var g = 0u; g < GATES; g++) {
-                put_dx(at * GATES + g, j4, back.of_x[g]);
-                put_dh(at * GATES + g, j4, back.of_h[g]);
-                state[(step % 2u * N + row) * GATES * H4 + g * H4 + j4] = back.of_h[g];
-            }
-            state[place] = back.dcarry;
+    for (var row = first; row < min(first + ROWS, N); row++) {
+        let at = row * T + t;
+        let before = select(at - 1u, at + 1u, REVERSE);
+        let place = 2u * N * GATES * H4 + row * H4 + j4;
+        var dcarry = vec4<f32>(0.0);
+        if (step > 0u) {
+            dcarry = state[place];
         }
+        let back = cell_backward(at, before, step == T - 1u, j4, dy_at(at, j4) + sums[row - first], dcarry);
+        for (var g = 0u; g < GATES; g++) {
+            put_dx(at * GATES + g, j4, back.of_x[g]);
+            put_dh(at * GATES + g, j4, back.of_h[g]);
+            state[(step % 2u * N + row) * GATES * H4 + g * H4 + j4] = back.of_h[g];
+        }
+        state[place] = back.dcarry;
     }
 }
 

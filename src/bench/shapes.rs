@@ -176,7 +176,7 @@ fn listed(op: &str) -> Vec<Case> {
             )]
         }
         // A layer of a small language model of characters, and one of a longer context.
-        "attention" => vec![attention([12, 64, 4, 32]), attention([4, 256, 6, 64])],
+        "attention" => vec![attention([12, 64, 4, 32]), attention([2, 256, 4, 64])],
         "avg_pool2d" => vec![Case::new(
             AvgPool2d::Forward { window: window() },
             vec![CaseInput::normal(images)],

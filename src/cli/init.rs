@@ -14,9 +14,10 @@ use crate::report;
 Examples:
   anygrad init                        digits.toml: handwritten digits inside the program
   anygrad init images --out cats.toml a folder of pictures, a folder inside for each class
-  anygrad init csv                    csv.toml: a table whose last column is predicted")]
+  anygrad init csv                    csv.toml: a table whose last column is predicted
+  anygrad init text                   text.toml: a small language model of characters")]
 pub(super) struct Options {
-    /// What is learned from: digits, images, csv or idx
+    /// What is learned from: digits, images, csv, idx or text
     #[arg(value_name = "DATA", default_value = "digits", value_parser = starter, hide_default_value = true)]
     data: Starter,
     /// Where to write; without it DATA.toml

@@ -21,7 +21,7 @@ Examples:
   anygrad inspect my.toml --set train.batch=256
   anygrad inspect runs/digits")]
 pub(super) struct Options {
-    /// The network: a TOML file, a run, or digits, mnist-mlp, mnist-cnn, which come along
+    /// The network: a TOML file, a run, or digits, mnist-mlp, mnist-cnn, mnist-99, cifar-resnet20, which come along
     #[arg(value_name = "CONFIG.toml|RUN")]
     config: Option<PathBuf>,
     /// Where the data is, if not where the configuration says

@@ -18,7 +18,7 @@ Examples:
   anygrad lr-find mnist-cnn --data mnist/
   anygrad lr-find my.toml --from 1e-5 --to 1 --steps 200")]
 pub(super) struct Options {
-    /// The network: a TOML file, or digits, mnist-mlp, mnist-cnn, which come along
+    /// The network: a TOML file, or digits, mnist-mlp, mnist-cnn, mnist-99, cifar-resnet20, which come along
     #[arg(value_name = "CONFIG.toml")]
     config: Option<PathBuf>,
     /// Where the data is, if not where the configuration says

@@ -50,7 +50,7 @@ Examples:
   anygrad verify                          is every kernel right on this GPU?
   anygrad bench                           how fast is it, and how much is left?
 
-Networks that come along: digits, mnist-mlp, mnist-cnn
+Networks that come along: digits, mnist-mlp, mnist-cnn, mnist-99, cifar-resnet20
 
 Exit codes:
   0  done                      4  no adapter, or trouble with it

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use codespan_reporting::term::termcolor::{
-    Color, ColorChoice, ColorSpec, StandardStream, WriteColor as _,
+    Buffer, Color, ColorChoice, ColorSpec, StandardStream, WriteColor,
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -60,7 +60,19 @@ pub(super) struct Out {
     stdout: ColorChoice,
     stderr: ColorChoice,
     bar: RefCell<Option<ProgressBar>>,
+    /// What is said while something else has the terminal, by stream.
+    held: RefCell<Option<Held>>,
     outlives_its_reader: Cell<bool>,
+}
+
+/// What was said, in its order.
+type Held = Vec<(Stream, Vec<u8>)>;
+
+/// Where something is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stream {
+    Output,
+    Error,
 }
 
 impl Out {
@@ -71,6 +83,7 @@ impl Out {
             stdout: choice(color, io::stdout().is_terminal()),
             stderr: choice(color, io::stderr().is_terminal()),
             bar: RefCell::new(None),
+            held: RefCell::new(None),
             outlives_its_reader: Cell::new(false),
         }
     }
@@ -197,13 +210,19 @@ impl Out {
     }
 
     /// Writes to standard error around the progress bar. Who closed it does not want to know.
-    pub(super) fn to_stderr(&self, write: impl FnOnce(&mut StandardStream) -> io::Result<()>) {
+    pub(super) fn to_stderr(&self, write: impl FnOnce(&mut dyn WriteColor) -> io::Result<()>) {
+        let Some(write) = self.hold(Stream::Error, self.stderr, write) else {
+            return;
+        };
         self.around_bar(|| {
             let _ = write(&mut StandardStream::stderr(self.stderr));
         });
     }
 
-    fn to_stdout(&self, write: impl FnOnce(&mut StandardStream) -> io::Result<()>) -> Result<()> {
+    fn to_stdout(&self, write: impl FnOnce(&mut dyn WriteColor) -> io::Result<()>) -> Result<()> {
+        let Some(write) = self.hold(Stream::Output, self.stdout, write) else {
+            return Ok(());
+        };
         let written = self.around_bar(|| {
             let mut stream = StandardStream::stdout(self.stdout);
             write(&mut stream).and_then(|()| stream.flush())
@@ -219,9 +238,68 @@ impl Out {
         }
     }
 
+    /// From now on nothing is said, but kept to be said later: something else has the terminal.
+    pub(super) fn hold_back(&self) {
+        self.end_bar();
+        self.held.borrow_mut().get_or_insert_default();
+    }
+
+    /// Says what was held back, in its order.
+    pub(super) fn release(&self) {
+        for (stream, bytes) in self.held.take().into_iter().flatten() {
+            // Who closed a stream does not want to know.
+            let _ = match stream {
+                Stream::Output => io::stdout()
+                    .write_all(&bytes)
+                    .and_then(|()| io::stdout().flush()),
+                Stream::Error => io::stderr().write_all(&bytes),
+            };
+        }
+    }
+
+    /// Keeps what shall be written, if everything is held back; else gives it back.
+    fn hold<W: FnOnce(&mut dyn WriteColor) -> io::Result<()>>(
+        &self,
+        stream: Stream,
+        color: ColorChoice,
+        write: W,
+    ) -> Option<W> {
+        let mut held = self.held.borrow_mut();
+        let Some(held) = held.as_mut() else {
+            return Some(write);
+        };
+        let mut buffer = match color {
+            ColorChoice::Never => Buffer::no_color(),
+            _ => Buffer::ansi(),
+        };
+        // Memory takes everything.
+        let _ = write(&mut buffer);
+        held.push((stream, buffer.into_inner()));
+        None
+    }
+
+    /// Whether everything is held back.
+    pub(super) fn is_held(&self) -> bool {
+        self.held.borrow().is_some()
+    }
+
+    /// Whether there is a terminal with someone before it, whose whole screen may be drawn on.
+    #[cfg(feature = "tui")]
+    pub(super) fn has_screen(&self) -> bool {
+        let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+        !self.quiet && !self.json && is_terminal && console_moves()
+    }
+
+    /// Whether standard output has colours.
+    #[cfg(feature = "tui")]
+    pub(super) fn is_coloured(&self) -> bool {
+        self.stdout != ColorChoice::Never
+    }
+
     /// Whether progress is drawn: a terminal that can move its cursor, and someone before it.
     pub(super) fn is_live(&self) -> bool {
-        !self.quiet && !self.json && io::stderr().is_terminal() && console_moves()
+        let is_terminal = io::stderr().is_terminal() && console_moves();
+        !self.quiet && !self.json && !self.is_held() && is_terminal
     }
 
     /// Says that something is going on, until a bar begins or ends.
@@ -283,6 +361,7 @@ impl Out {
 impl Drop for Out {
     fn drop(&mut self) {
         self.end_bar();
+        self.release();
     }
 }
 
@@ -305,7 +384,7 @@ fn fitting(parts: &[String], room: usize) -> String {
     text
 }
 
-fn write_marked(stream: &mut StandardStream, mark: Mark, word: &str, text: &str) -> io::Result<()> {
+fn write_marked(stream: &mut dyn WriteColor, mark: Mark, word: &str, text: &str) -> io::Result<()> {
     stream.set_color(&mark.color())?;
     write!(stream, "{word}")?;
     stream.reset()?;
@@ -350,6 +429,26 @@ mod tests {
         assert_eq!(fitting(&parts, 40), "12:34 left  loss 0.1234");
         assert_eq!(fitting(&parts, 22), "12:34 left");
         assert_eq!(fitting(&parts, 5), "");
+    }
+
+    #[test]
+    fn what_is_held_back_is_kept_in_its_order_with_its_colours() {
+        let out = Out::new(false, false, ColorMode::Always);
+        out.hold_back();
+        out.line("one").unwrap();
+        out.warn("two");
+        assert!(out.is_held() && !out.is_live(), "no bar either");
+        let held = out.held.take().unwrap();
+        let said: Vec<(Stream, String)> = (held.into_iter())
+            .map(|(stream, bytes)| (stream, String::from_utf8(bytes).unwrap()))
+            .collect();
+        assert_eq!(said[0], (Stream::Output, "one\n".to_owned()));
+        assert_eq!(said[1].0, Stream::Error);
+        assert!(
+            said[1].1.contains("\u{1b}[") && said[1].1.ends_with(" two\n"),
+            "{said:?}"
+        );
+        assert!(!out.is_held(), "it was taken");
     }
 
     #[test]

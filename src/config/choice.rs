@@ -1,8 +1,8 @@
 //! Values that are written as one of a few words.
 
 use super::{
-    Activation, Categories, DataSource, Flip, Initializer, Missing, Nonlinearity, Normalize,
-    Precision, Returns, Split, Streaming, Task, TokenUnit,
+    Activation, Axis, Categories, DataSource, Flip, Initializer, Missing, Nonlinearity, Normalize,
+    Precision, Returns, Split, Streaming, Task, TokenUnit, UpsampleMode,
 };
 
 /// A value written as one of a few words.
@@ -20,6 +20,20 @@ pub trait Choice: Copy + PartialEq + 'static {
 /// The words of a choice.
 pub(super) fn words<T: Choice>() -> Vec<&'static str> {
     T::ALL.iter().map(|(word, _)| *word).collect()
+}
+
+impl Choice for Axis {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("channels", Self::Channels),
+        ("height", Self::Height),
+        ("width", Self::Width),
+        ("time", Self::Time),
+    ];
+}
+
+impl Choice for UpsampleMode {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("nearest", Self::Nearest), ("bilinear", Self::Bilinear)];
 }
 
 impl Choice for DataSource {

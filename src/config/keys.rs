@@ -182,6 +182,7 @@ pub static TOP: &[Key] = &[
     key("name", Takes::Text, Rule("the file's name without .toml"), "name of the run and of its folder"),
     key("seed", Takes::Int(0, u64::MAX), Int(0), "the number all randomness comes from"),
     key("init", Takes::Choice(words::<Initializer>), Word("auto"), "first weights of the layers that do not say"),
+    key("init_from", Takes::Text, Rule("random weights"), "a run folder or a file of weights: tensors of the same name and shape begin as there"),
     key("data", Takes::Table, Required, "what is learned from"),
     key("train", Takes::Table, Rule("all its defaults"), "how long and on what loss"),
     key("optimizer", Takes::Table, Required, "how the weights move"),

@@ -88,6 +88,22 @@ pub enum LayerKind {
     Softmax,
     /// `log_softmax` over the features.
     LogSoftmax,
+    /// `conv1d`: a convolution along a sequence; its extents along the first axis, which a sequence lacks, are 1.
+    Conv1d(Conv2d),
+    /// `conv_transpose2d`: the gradient of a convolution as a layer, which makes an image larger.
+    ConvTranspose2d(ConvTranspose2d),
+    /// `max_pool1d`: the largest of every window of a sequence.
+    MaxPool1d(Pool2d),
+    /// `avg_pool1d`: the mean of every window of a sequence.
+    AvgPool1d(Pool2d),
+    /// `upsample`: an image so many times as high and as wide.
+    Upsample(Upsample),
+    /// `pad`: zeros around.
+    Pad(Pad),
+    /// `slice`: a part of one axis.
+    Slice(Slice),
+    /// `concat`: its inputs one behind the other along an axis.
+    Concat(Axis),
     /// `add`: the sum of its inputs, element by element.
     Add,
     /// `mul`: the product of its inputs, element by element.
@@ -98,7 +114,7 @@ impl LayerKind {
     /// How many inputs it takes.
     pub fn inputs(&self) -> RangeInclusive<usize> {
         match self {
-            Self::Add | Self::Mul => 2..=MAX_INPUTS,
+            Self::Add | Self::Mul | Self::Concat(_) => 2..=MAX_INPUTS,
             _ => 1..=1,
         }
     }
@@ -188,6 +204,72 @@ pub struct Pool2d {
     pub stride: [usize; 2],
     /// `padding`: pixels on every side, at most half the kernel. Default 0.
     pub padding: [usize; 2],
+}
+
+/// A transposed convolution, with PyTorch's meaning of every number.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConvTranspose2d {
+    /// What it has in common with a convolution.
+    pub conv: Conv2d,
+    /// `output_padding`: rows and columns more at the end, of the sizes that would all shrink to the input's. Default 0.
+    pub output_padding: [usize; 2],
+}
+
+/// How an image is made larger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upsample {
+    /// `scale`: how many times as high and as wide. Required.
+    pub scale: [usize; 2],
+    /// `mode`: how the pixels between come about. Default nearest.
+    pub mode: UpsampleMode,
+}
+
+/// How the pixels between those of a smaller image come about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpsampleMode {
+    /// `nearest`: each is the nearest one.
+    Nearest,
+    /// `bilinear`: between four, corners not aligned.
+    Bilinear,
+}
+
+/// Zeros before and behind the elements of each axis.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pad {
+    /// `height` of an image. Default none, as all of them.
+    pub height: [usize; 2],
+    /// `width` of an image.
+    pub width: [usize; 2],
+    /// `time`: steps of a sequence.
+    pub time: [usize; 2],
+    /// `channels`, or the features of a row or a step.
+    pub channels: [usize; 2],
+}
+
+/// A part of one axis.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slice {
+    /// `axis`: along which. Default channels.
+    pub axis: Axis,
+    /// `begin`: the first that is taken, from 0. Default 0.
+    pub begin: usize,
+    /// `step`: from one to the next. Default 1.
+    pub step: usize,
+    /// `size`: how many are taken. Default: as many as there are.
+    pub size: Option<usize>,
+}
+
+/// An axis of what goes from layer to layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Axis {
+    /// `channels` of an image, or the features of a row or a step: the last axis.
+    Channels,
+    /// `height` of an image.
+    Height,
+    /// `width` of an image.
+    Width,
+    /// `time`: the steps of a sequence.
+    Time,
 }
 
 /// A fully connected layer.

@@ -5,7 +5,7 @@ use super::keys::Fallback::{Bool, Float, Int, Required, Rule, Word};
 use super::keys::{
     BELOW_ONE, BELOW_ONE_NOT_ZERO, Family, Key, NOT_NEGATIVE, POSITIVE, Takes, Variant, key,
 };
-use super::{Activation, Initializer, MAX_LAYERS, Nonlinearity, Returns};
+use super::{Activation, Axis, Initializer, MAX_LAYERS, Nonlinearity, Returns, UpsampleMode};
 
 const MAX_WIDTH: u64 = 1 << 20;
 const MAX_WINDOW: u64 = 1024;
@@ -34,6 +34,16 @@ const ADAPTIVE: &[Key] = &[key("output", Takes::Size(1, MAX_WINDOW), Required, "
 const INIT: Key = key("init", Takes::Choice(words::<Initializer>), Rule("as the top of the file says"), "the first weights");
 #[rustfmt::skip]
 const KERNEL: Key = key("kernel", Takes::Size(1, MAX_WINDOW), Required, "window in pixels");
+#[rustfmt::skip]
+const AXIS: Key = key("axis", Takes::Choice(words::<Axis>), Word("channels"), "along which axis; channels are the features of a row, too");
+const BOTH_ENDS: Takes = Takes::Ints(0, MAX_WIDTH, 2);
+const MAX_SCALE: u64 = 32;
+#[rustfmt::skip]
+const POOL1D: &[Key] = &[
+    key("kernel", Takes::Int(1, MAX_WINDOW), Required, "window in steps"),
+    key("stride", Takes::Int(1, MAX_WINDOW), Rule("the kernel"), "steps from window to window"),
+    key("padding", Takes::Int(0, MAX_WINDOW), Int(0), "steps before and behind, at most half the kernel"),
+];
 #[rustfmt::skip]
 const POOL: &[Key] = &[
     KERNEL,
@@ -78,8 +88,50 @@ pub static LAYER: Family = Family {
             ACTIVATION,
             INIT,
         ] },
+        Variant { kind: "conv1d", keys: &[
+            key("out_channels", Takes::Int(1, MAX_WIDTH), Required, "how many filters"),
+            key("kernel", Takes::Int(1, MAX_WINDOW), Required, "window in steps"),
+            key("stride", Takes::Int(1, MAX_WINDOW), Int(1), "steps from window to window"),
+            key("padding", Takes::Int(0, MAX_WINDOW), Int(0), "zeros before and behind, in steps"),
+            key("dilation", Takes::Int(1, MAX_WINDOW), Int(1), "steps from tap to tap"),
+            key("groups", Takes::Int(1, MAX_WIDTH), Int(1), "independent groups of channels, divides out_channels"),
+            BIAS,
+            ACTIVATION,
+            INIT,
+        ] },
+        Variant { kind: "conv_transpose2d", keys: &[
+            key("out_channels", Takes::Int(1, MAX_WIDTH), Required, "how many channels come out"),
+            KERNEL,
+            key("stride", Takes::Size(1, MAX_WINDOW), Int(1), "how many times larger the image becomes"),
+            key("padding", Takes::Size(0, MAX_WINDOW), Int(0), "pixels cut off on every side"),
+            key("output_padding", Takes::Size(0, MAX_WINDOW), Int(0), "rows and columns more at the end, below stride or dilation"),
+            key("dilation", Takes::Size(1, MAX_WINDOW), Int(1), "pixels from tap to tap"),
+            key("groups", Takes::Int(1, MAX_WIDTH), Int(1), "independent groups of channels, divides out_channels"),
+            BIAS,
+            ACTIVATION,
+            INIT,
+        ] },
         Variant { kind: "max_pool2d", keys: POOL },
         Variant { kind: "avg_pool2d", keys: POOL },
+        Variant { kind: "max_pool1d", keys: POOL1D },
+        Variant { kind: "avg_pool1d", keys: POOL1D },
+        Variant { kind: "upsample", keys: &[
+            key("scale", Takes::Size(1, MAX_SCALE), Required, "how many times as high and as wide"),
+            key("mode", Takes::Choice(words::<UpsampleMode>), Word("nearest"), "whether pixels are repeated or lie between those around"),
+        ] },
+        Variant { kind: "pad", keys: &[
+            key("height", BOTH_ENDS, Rule("no zeros"), "rows of zeros [above, below], or one number for both"),
+            key("width", BOTH_ENDS, Rule("no zeros"), "columns of zeros [left, right], or one number for both"),
+            key("time", BOTH_ENDS, Rule("no zeros"), "steps of zeros [before, behind], or one number for both"),
+            key("channels", BOTH_ENDS, Rule("no zeros"), "channels or features of zeros [before, behind], or one number for both"),
+        ] },
+        Variant { kind: "slice", keys: &[
+            AXIS,
+            key("begin", Takes::Int(0, MAX_WIDTH), Int(0), "the first that is taken, counted from 0"),
+            key("step", Takes::Int(1, MAX_WIDTH), Int(1), "from one to the next"),
+            key("size", Takes::Int(1, MAX_WIDTH), Rule("as many as there are"), "how many are taken"),
+        ] },
+        Variant { kind: "concat", keys: &[AXIS] },
         Variant { kind: "dense", keys: &[
             key("out_features", Takes::Int(1, MAX_WIDTH), Required, "how many outputs"),
             BIAS,

@@ -9,11 +9,13 @@ use super::reader::Section;
 use super::report::{Report, show};
 use super::sections::missing_table;
 use super::tree::{Node, Place, Table, Value};
+use super::value::size;
 use super::{
     Activation, Attention, BatchNorm, Cell, Conv2d, Dense, Dropout, Embedding, GroupNorm,
     Initializer, Layer, LayerKind, LayerNorm, Loss, MAX_LAYERS, Nonlinearity, Pool2d,
     PositionEmbedding, Recurrent, Returns, RmsNorm,
 };
+use super::{Axis, ConvTranspose2d, Pad, Slice, Upsample, UpsampleMode};
 
 /// The longest name of a layer, in bytes.
 const LONGEST_NAME: usize = 64;
@@ -86,12 +88,15 @@ pub(super) fn names<'t>(nodes: impl Iterator<Item = &'t Node>) -> Vec<Option<Str
         let kind = text(node, "kind").unwrap_or("");
         let variant = keys::LAYER.variants.iter().find(|v| v.kind == kind)?;
         let prefix = match variant.kind {
-            "conv2d" => "conv",
+            "conv2d" | "conv1d" => "conv",
             "max_pool2d"
+            | "max_pool1d"
+            | "avg_pool1d"
             | "avg_pool2d"
             | "global_avg_pool"
             | "adaptive_avg_pool2d"
             | "adaptive_max_pool2d" => "pool",
+            "conv_transpose2d" => "conv_transpose",
             "batch_norm" => "bn",
             "layer_norm" | "rms_norm" | "group_norm" => "norm",
             "dropout2d" => "dropout",
@@ -180,6 +185,22 @@ fn layer(report: &mut Report<'_>, written: &Written<'_>, init: Initializer) -> O
     let (mut s, kind) = Section::open_family(report, table, &node.place, title, &keys::LAYER);
     let kind = match kind? {
         "conv2d" => LayerKind::Conv2d(conv2d(&mut s, init)),
+        "conv1d" => LayerKind::Conv1d(conv1d(&mut s, init)),
+        "conv_transpose2d" => LayerKind::ConvTranspose2d(conv_transpose2d(&mut s, init)),
+        "max_pool1d" => LayerKind::MaxPool1d(pool1d(&mut s)),
+        "avg_pool1d" => LayerKind::AvgPool1d(pool1d(&mut s)),
+        "upsample" => LayerKind::Upsample(Upsample {
+            scale: s.size("scale"),
+            mode: s.choice("mode").unwrap_or(UpsampleMode::Nearest),
+        }),
+        "pad" => LayerKind::Pad(pad(&mut s)),
+        "slice" => LayerKind::Slice(Slice {
+            axis: s.choice("axis").unwrap_or(Axis::Channels),
+            begin: s.count("begin"),
+            step: s.count("step"),
+            size: s.int_if_given("size").map(size),
+        }),
+        "concat" => LayerKind::Concat(s.choice("axis").unwrap_or(Axis::Channels)),
         "max_pool2d" => LayerKind::MaxPool2d(pool2d(&mut s)),
         "avg_pool2d" => LayerKind::AvgPool2d(pool2d(&mut s)),
         "dense" => LayerKind::Dense(Dense {
@@ -312,13 +333,95 @@ fn conv2d(s: &mut Section<'_, '_>, init: Initializer) -> Conv2d {
         activation: s.choice("activation").flatten(),
         init: s.choice("init").unwrap_or(init),
     };
+    check_groups(s, &conv);
+    conv
+}
+
+/// A convolution along a sequence: that of an image of one row.
+fn conv1d(s: &mut Section<'_, '_>, init: Initializer) -> Conv2d {
+    let conv = Conv2d {
+        out_channels: s.count("out_channels"),
+        kernel: [1, s.count("kernel")],
+        stride: [1, s.count("stride")],
+        padding: [0, s.count("padding")],
+        dilation: [1, s.count("dilation")],
+        groups: s.count("groups"),
+        bias: s.bool("bias"),
+        activation: s.choice("activation").flatten(),
+        init: s.choice("init").unwrap_or(init),
+    };
+    check_groups(s, &conv);
+    conv
+}
+
+fn conv_transpose2d(s: &mut Section<'_, '_>, init: Initializer) -> ConvTranspose2d {
+    let conv = conv2d(s, init);
+    let output_padding = s.size("output_padding");
+    let too_much = (0..2).any(|i| output_padding[i] >= conv.stride[i].max(conv.dilation[i]));
+    if too_much
+        && ["output_padding", "stride", "dilation"]
+            .iter()
+            .all(|key| s.sound(key))
+    {
+        s.mistake_at(
+            "output_padding",
+            "`output_padding` must be smaller than `stride` or `dilation`",
+            "not smaller than either",
+            "it chooses among the sizes that a convolution with this stride would all make the input's",
+        );
+    }
+    ConvTranspose2d {
+        conv,
+        output_padding,
+    }
+}
+
+fn pad(s: &mut Section<'_, '_>) -> Pad {
+    let mut ends = |key| match s.ints(key).as_deref() {
+        Some(&[both]) => [both, both].map(|n| n as usize),
+        Some(&[before, behind]) => [before, behind].map(|n| n as usize),
+        _ => [0, 0],
+    };
+    let pad = Pad {
+        height: ends("height"),
+        width: ends("width"),
+        time: ends("time"),
+        channels: ends("channels"),
+    };
+    let keys = ["height", "width", "time", "channels"];
+    if pad == Pad::default() && keys.iter().all(|key| s.sound(key)) {
+        let help = "say where zeros come, as in height = [1, 1]";
+        s.mistake_at("kind", "`pad` without zeros does nothing", "no zeros", help);
+    }
+    pad
+}
+
+fn check_groups(s: &mut Section<'_, '_>, conv: &Conv2d) {
     let (out, groups) = (conv.out_channels, conv.groups);
     if s.sound("out_channels") && s.sound("groups") && !out.is_multiple_of(groups) {
         let message = format!("{out} `out_channels` do not divide into {groups} `groups`");
         let help = "every group has the same number of output channels";
         s.mistake_at("groups", &message, "does not divide them", help);
     }
-    conv
+}
+
+fn pool1d(s: &mut Section<'_, '_>) -> Pool2d {
+    let kernel = s.count("kernel");
+    let stride = s.int_if_given("stride").map_or(kernel, size);
+    let padding = s.count("padding");
+    if padding > kernel / 2 && s.sound("kernel") && s.sound("padding") {
+        s.mistake_at(
+            "padding",
+            "`padding` must be at most half the `kernel`",
+            &format!("more than {}", kernel / 2),
+            "a window must never lie in the padding alone",
+        );
+    }
+    Pool2d {
+        kernel: [1, kernel],
+        stride: [1, stride],
+        padding: [0, padding],
+    }
 }
 
 fn layer_norm(s: &mut Section<'_, '_>) -> LayerNorm {

@@ -11,7 +11,7 @@
 
 use std::io::Read;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Diagnostic, Error, Result, SourceErrors};
 
@@ -60,6 +60,8 @@ pub struct Config {
     pub name: String,
     /// `seed`: the number all randomness comes from (initial weights, shuffling, split). Default 0.
     pub seed: u64,
+    /// `init_from`: a run folder or a file of weights; tensors of the same name and shape begin as there. `None`: all are random.
+    pub init_from: Option<PathBuf>,
     /// `[data]`: what is learned from.
     pub data: Data,
     /// `[train]`: how long and on what loss.
@@ -88,6 +90,7 @@ impl PartialEq for Config {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
             && self.seed == other.seed
+            && self.init_from == other.init_from
             && self.data == other.data
             && self.train == other.train
             && self.optimizer == other.optimizer
@@ -217,9 +220,9 @@ pub enum Loss {
 pub use average::Average;
 pub use control::{Checkpoints, EarlyStopping, Every, Monitored, OnNan, Rollback};
 pub use layer::{
-    Activation, Attention, BatchNorm, Cell, Conv2d, Dense, Dropout, Embedding, GroupNorm,
-    Initializer, Input, Layer, LayerKind, LayerNorm, Nonlinearity, Pool2d, PositionEmbedding,
-    Recurrent, Returns, RmsNorm,
+    Activation, Attention, Axis, BatchNorm, Cell, Conv2d, ConvTranspose2d, Dense, Dropout,
+    Embedding, GroupNorm, Initializer, Input, Layer, LayerKind, LayerNorm, Nonlinearity, Pad,
+    Pool2d, PositionEmbedding, Recurrent, Returns, RmsNorm, Slice, Upsample, UpsampleMode,
 };
 pub use optimizer::{Adam, Clip, Lion, Optimizer, RmsProp, Sgd};
 pub use param::{MAX_PARAMS, Param};
@@ -328,6 +331,34 @@ impl Config {
             help: help.into(),
         };
         source_error(&self.source.name, &self.source.text, vec![diagnostic])
+    }
+
+    /// The same for a key of `[data]`, at its value; without a place where the text does not say it, but an override or a default.
+    pub fn error_in_data(
+        &self,
+        key: &str,
+        message: impl Into<String>,
+        label: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Error {
+        match self.place_in_data(key) {
+            Some(span) => self.error_at(&span, message, label, help),
+            None => Error::usage(format!("data.{key}: {}", message.into()), help),
+        }
+    }
+
+    /// Where the value of a key of `[data]` stands in the text.
+    fn place_in_data(&self, key: &str) -> Option<Range<usize>> {
+        let Source { name, text } = &self.source;
+        // An override says something else than the text.
+        if parse(name, text, &[]).ok()?.data != self.data {
+            return None;
+        }
+        let root = tree::parse(text, &mut report::Report::new(name, text, &[]))?;
+        match &root.get("data")?.node.value {
+            tree::Value::Table(data) => Some(data.get(key)?.node.place.span.clone()),
+            _ => None,
+        }
     }
 }
 

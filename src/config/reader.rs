@@ -118,11 +118,20 @@ impl<'s, 'r> Section<'s, 'r> {
                 continue;
             }
             let known = self.keys.iter().map(|k| k.name);
-            // The name itself elsewhere is a better guess than a similar one here.
-            let (label, help) = if let Some(home) = keys::home(key) {
+            let near = suggest::nearest(key, known.clone());
+            let is_table = match &entry.node.value {
+                Value::Table(_) => true,
+                Value::List(items) => items
+                    .iter()
+                    .any(|item| matches!(item.value, Value::Table(_))),
+                _ => false,
+            };
+            // The name itself elsewhere is a better guess than a similar one here, but not for a table like one that belongs here.
+            let home = keys::home(key).filter(|_| !is_table || near.is_none());
+            let (label, help) = if let Some(home) = home {
                 let label = format!("`{key}` belongs to {home}");
                 (label, "move it there".to_owned())
-            } else if let Some(near) = suggest::nearest(key, known.clone()) {
+            } else if let Some(near) = near {
                 self.refused.push(near);
                 (format!("did you mean `{near}`?"), String::new())
             } else {

@@ -18,6 +18,16 @@ pub(super) fn config(root: &Table, report: &mut Report<'_>) -> Config {
     let mut top = Section::open(report, root, &end, "the top of the file", keys::TOP);
     let seed = top.int("seed");
     let name = name(&mut top, &file);
+    let init_from = top.text("init_from");
+    if init_from.as_deref() == Some("") {
+        let help = "name a run folder such as runs/first, or remove it";
+        top.mistake_at(
+            "init_from",
+            "`init_from` must not be empty",
+            "no path",
+            help,
+        );
+    }
     let init = top.choice("init").unwrap_or(Initializer::Auto);
     let train = train(report, root, &end);
     let data = data::data(report, root, &end, train.loss);
@@ -31,6 +41,7 @@ pub(super) fn config(root: &Table, report: &mut Report<'_>) -> Config {
     Config {
         name,
         seed,
+        init_from: init_from.map(Into::into),
         data,
         train,
         optimizer,

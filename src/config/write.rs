@@ -14,6 +14,9 @@ pub(super) fn config(config: &Config) -> String {
     let mut toml = Toml(String::new());
     toml.text("name", &config.name);
     toml.put("seed", config.seed);
+    if let Some(path) = &config.init_from {
+        toml.text("init_from", &path.to_string_lossy());
+    }
     data(&mut toml, &config.data);
     train(&mut toml, &config.train);
     optimizer::write(&mut toml, &config.optimizer, config.clip);
@@ -292,6 +295,45 @@ fn layer(toml: &mut Toml, layer: &Layer) {
     toml.text("name", &layer.name);
     match &layer.kind {
         LayerKind::Conv2d(conv) => conv2d(toml, conv),
+        LayerKind::Conv1d(conv) => {
+            toml.put("out_channels", conv.out_channels);
+            toml.put("kernel", conv.kernel[1]);
+            toml.put("stride", conv.stride[1]);
+            toml.put("padding", conv.padding[1]);
+            toml.put("dilation", conv.dilation[1]);
+            after_window(toml, conv);
+        }
+        LayerKind::ConvTranspose2d(transposed) => {
+            conv2d(toml, &transposed.conv);
+            toml.size("output_padding", transposed.output_padding);
+        }
+        LayerKind::MaxPool1d(pool) | LayerKind::AvgPool1d(pool) => {
+            toml.put("kernel", pool.kernel[1]);
+            toml.put("stride", pool.stride[1]);
+            toml.put("padding", pool.padding[1]);
+        }
+        LayerKind::Upsample(upsample) => {
+            toml.size("scale", upsample.scale);
+            toml.word("mode", upsample.mode);
+        }
+        LayerKind::Pad(pad) => {
+            let ends = [
+                ("height", pad.height),
+                ("width", pad.width),
+                ("time", pad.time),
+                ("channels", pad.channels),
+            ];
+            for (key, ends) in ends.into_iter().filter(|(_, ends)| *ends != [0, 0]) {
+                toml.line(format_args!("{key} = {ends:?}"));
+            }
+        }
+        LayerKind::Slice(slice) => {
+            toml.word("axis", slice.axis);
+            toml.put("begin", slice.begin);
+            toml.put("step", slice.step);
+            toml.if_given("size", slice.size);
+        }
+        LayerKind::Concat(axis) => toml.word("axis", *axis),
         LayerKind::MaxPool2d(pool) | LayerKind::AvgPool2d(pool) => pool2d(toml, pool),
         LayerKind::Dense(dense) => {
             let Dense {
@@ -376,6 +418,11 @@ fn conv2d(toml: &mut Toml, conv: &Conv2d) {
     toml.size("stride", conv.stride);
     toml.size("padding", conv.padding);
     toml.size("dilation", conv.dilation);
+    after_window(toml, conv);
+}
+
+/// What a convolution says beside its window.
+fn after_window(toml: &mut Toml, conv: &Conv2d) {
     toml.put("groups", conv.groups);
     toml.put("bias", conv.bias);
     toml.word("activation", conv.activation);
@@ -427,6 +474,14 @@ impl LayerKind {
             Self::AdaptiveMaxPool2d(_) => "adaptive_max_pool2d",
             Self::Softmax => "softmax",
             Self::LogSoftmax => "log_softmax",
+            Self::Conv1d(_) => "conv1d",
+            Self::ConvTranspose2d(_) => "conv_transpose2d",
+            Self::MaxPool1d(_) => "max_pool1d",
+            Self::AvgPool1d(_) => "avg_pool1d",
+            Self::Upsample(_) => "upsample",
+            Self::Pad(_) => "pad",
+            Self::Slice(_) => "slice",
+            Self::Concat(_) => "concat",
             Self::Add => "add",
             Self::Mul => "mul",
         }

@@ -334,6 +334,8 @@ fn cut(path: &Path, tokens: usize, options: Options, hold_out: &HoldOut) -> Resu
             Some(room) => room / stride + 1,
             None if length == 0 && may_be_empty => 0,
             None => {
+                let parts = [train, validation, test].into_iter();
+                let shortest = parts.filter(|&length| length > 0).min().unwrap_or(0);
                 let part = match (name, options.all) {
                     (_, true) => "the text".to_owned(),
                     _ => format!("the {name} part"),
@@ -344,7 +346,13 @@ fn cut(path: &Path, tokens: usize, options: Options, hold_out: &HoldOut) -> Resu
                         path.display(),
                         context + 1
                     ),
-                    "use a smaller data.context, as in --set data.context=16, or a longer text",
+                    match shortest {
+                        0 | 1 => "use a longer text".to_owned(),
+                        _ => format!(
+                            "use a longer text, or a smaller data.context: --set data.context={} fits",
+                            shortest - 1
+                        ),
+                    },
                 ));
             }
         };

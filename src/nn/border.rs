@@ -9,6 +9,14 @@ pub enum Border {
     Same,
     /// A convolution's weight: (O, C, KH, KW) in files, (KH, KW, C, O) in kernels.
     Conv,
+    /// That of a convolution along a sequence: (O, C, K) in files, (1, K, C, O) in kernels.
+    Conv1d,
+    /// A transposed convolution's weight: (C, O of a group, KH, KW) in files; in kernels that of the convolution which it is of the
+    /// image with zeros between its pixels, (KH, KW, C of a group, O), its taps in the other order.
+    ConvTranspose {
+        /// Groups of channels.
+        groups: usize,
+    },
     /// The weight of a dense layer behind a flattened image: its columns run over (C, H, W) in files, over (H, W, C) in kernels.
     Flattened {
         /// The image's height.
@@ -25,6 +33,10 @@ impl Border {
     pub fn file_shape(self, shape: &Shape) -> Vec<usize> {
         match (self, shape.dims()) {
             (Self::Conv, &[kh, kw, c, o]) => vec![o, c, kh, kw],
+            (Self::Conv1d, &[_, k, c, o]) => vec![o, c, k],
+            (Self::ConvTranspose { groups }, &[kh, kw, c, o]) => {
+                vec![c * groups, o / groups, kh, kw]
+            }
             (_, dims) => dims.to_vec(),
         }
     }
@@ -33,7 +45,21 @@ impl Border {
     fn places(self, shape: &Shape) -> Vec<usize> {
         let dims = shape.dims();
         match (self, dims) {
-            (Self::Conv, &[kh, kw, c, o]) => {
+            (Self::ConvTranspose { groups }, &[kh, kw, c, o]) => {
+                let mut places = Vec::with_capacity(shape.elements());
+                for input in 0..c * groups {
+                    for out in 0..o / groups {
+                        let out = input / c * (o / groups) + out;
+                        for i in (0..kh).rev() {
+                            for j in (0..kw).rev() {
+                                places.push(((i * kw + j) * c + input % c) * o + out);
+                            }
+                        }
+                    }
+                }
+                places
+            }
+            (Self::Conv | Self::Conv1d, &[kh, kw, c, o]) => {
                 let mut places = Vec::with_capacity(shape.elements());
                 for out in 0..o {
                     for channel in 0..c {

@@ -377,6 +377,23 @@ mod tests {
     }
 
     #[test]
+    fn the_language_model_to_begin_with_is_that_of_nanogpt() {
+        let (name, text) = config::STARTERS[4];
+        let config = config::parse(name, text, &[]).unwrap();
+        let network = Network::new(&config, Signal::tokens(64), 65).unwrap();
+        let of_blocks = 4 * (12 * 128 * 128 + 2 * 128);
+        let around = 65 * 128 + 64 * 128 + 128 + 128 * 65;
+        assert_eq!(network.parameter_count(), of_blocks + around);
+        let scaled = network.parameters.iter().filter(|p| p.init_scale < 1.0);
+        let squares: f32 = scaled.map(|p| p.init_scale.powi(2)).sum();
+        // Two in each block, each begins at 1 / √8 of the others.
+        assert!((squares - 1.0).abs() < 1e-6, "{squares}");
+        let still = network.parameters.iter().filter(|p| p.decay_scale == 0.0);
+        assert_eq!(still.count(), 9, "the norms do not decay");
+        assert_eq!(network.output().shape, [64, 65]);
+    }
+
+    #[test]
     fn a_network_without_weights_is_refused() {
         let error = network(4, FLATTEN, [2, 5, 1], 10).unwrap_err();
         assert!(error.to_string().contains("nothing to train"), "{error}");

@@ -16,11 +16,13 @@ pub mod attention;
 pub mod augment;
 pub mod average;
 pub mod avg_pool2d;
+mod axis;
 pub mod batch_indices;
 pub mod batch_norm;
 pub mod binary_cross_entropy;
 pub mod clip_norm;
 pub mod clip_value;
+pub mod concat;
 pub mod confusion_matrix;
 pub mod conv2d;
 pub mod count_correct;
@@ -51,6 +53,7 @@ pub mod mixup;
 pub mod mse;
 pub mod mul;
 mod norm;
+pub mod pad;
 mod pooling;
 mod recurrence;
 pub mod reduce_sum;
@@ -69,6 +72,7 @@ pub mod select;
 pub mod sgd;
 pub mod sigmoid;
 pub mod silu;
+pub mod slice;
 pub mod softmax;
 pub mod softplus;
 pub mod state;
@@ -76,6 +80,7 @@ pub mod stream_rows;
 mod subgroup;
 pub mod tanh;
 pub mod transpose;
+pub mod upsample;
 pub mod weigh;
 mod workgroup;
 
@@ -130,13 +135,14 @@ registry![
     binary_cross_entropy,
     clip_norm,
     clip_value,
+    concat,
     confusion_matrix,
     conv2d,
     count_correct,
     cross_entropy,
+    depthwise_conv2d,
     dropout,
     elu,
-    depthwise_conv2d,
     embedding,
     gather_batch,
     gather_windows,
@@ -148,14 +154,15 @@ registry![
     leaky_relu,
     lion,
     log_softmax,
-    lstm,
     loss_scale,
+    lstm,
     mae,
     matmul,
     max_pool2d,
     mixup,
     mse,
     mul,
+    pad,
     reduce_sum,
     relu,
     rms_norm,
@@ -168,11 +175,13 @@ registry![
     sgd,
     sigmoid,
     silu,
+    slice,
     softmax,
     softplus,
     stream_rows,
     tanh,
     transpose,
+    upsample,
     weigh,
 ];
 

@@ -75,8 +75,11 @@ impl Cell {
                 gates * walk.h
             )));
         }
-        let step = |tile: &Tile| walk.trips(*tile, false).max(walk.trips(*tile, true));
-        if walk.tiles(&Target::FLOOR).iter().map(step).min() >= Some(MAX_LOOP_TRIPS) {
+        let too_long = |backward| {
+            let tiles = walk.tiles(&Target::FLOOR, backward).into_iter();
+            tiles.map(|tile| walk.trips(tile, backward)).min() >= Some(MAX_LOOP_TRIPS)
+        };
+        if too_long(false) || too_long(true) {
             return Err(ShapeError::new(format!(
                 "{} of {}: a sum over {} units is longer than a kernel may loop",
                 self.name, inputs[0].shape, walk.h
@@ -202,27 +205,27 @@ impl Walk {
     }
 
     /// The ways to share out the work on an adapter of this kind, the best guess first.
-    fn tiles(&self, target: &Target) -> Vec<Tile> {
+    fn tiles(&self, target: &Target, backward: bool) -> Vec<Tile> {
         let h4 = self.h4();
         let mut tiles = Vec::new();
-        if let Some(lanes) = target.subgroup {
+        // A GPU wants many invocations more than few loads.
+        if let Some(lanes) = target.subgroup
+            && !target.workgroup_tiles
+        {
             let across = lanes as usize;
-            // Where the units fill the subgroups, one step per dispatch has more of them.
-            let spreads = if h4 > across {
-                &[true, false][..]
-            } else {
-                &[false]
+            // Thirty-two sums of four at most, so that they stay in registers and the kernel is compiled in a second.
+            let sums = if backward { 1 } else { self.cell.gates };
+            let tile = |spread| Tile {
+                rows: if sums > 2 { 8 } else { 16 },
+                across,
+                spread,
+                subgroup: true,
             };
-            for rows in [16, 8] {
-                if self.n > rows / 2 {
-                    tiles.extend(spreads.iter().map(|&spread| Tile {
-                        rows,
-                        across,
-                        spread,
-                        subgroup: true,
-                    }));
-                }
+            // Where the units fill several subgroups, one step per dispatch has work for more cores.
+            if h4 > 2 * across {
+                tiles.push(tile(true));
             }
+            tiles.push(tile(false));
         }
         // Few samples to each workgroup, so that there are many workgroups.
         let rows = self.n.div_ceil(16).clamp(1, 4);
@@ -269,7 +272,7 @@ impl Walk {
         backward: bool,
         extra: &[(&'static str, Constant)],
     ) -> Vec<Lowering> {
-        let tiles = self.tiles(target).into_iter();
+        let tiles = self.tiles(target, backward).into_iter();
         let mut ways: Vec<Lowering> = tiles
             .map(|tile| self.lower(tile, backward, extra))
             .collect();

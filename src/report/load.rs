@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use super::{CONFIG, MODEL, SUMMARY, WEIGHTS};
 use crate::config::{self, Config};
-use crate::data::table::Encoding;
 use crate::error::{Error, Result};
 use crate::train::{Model, Trained, Tuning, Weights};
 
@@ -204,9 +203,7 @@ fn check_model(model: &Model) -> Result<(), String> {
     if model.text {
         check_text(model)?;
     }
-    let texts = model.encoding.as_ref().and_then(Encoding::vocabulary);
-    let is_tokens = model.text || texts.is_some();
-    let channels = if is_tokens { 0 } else { channels };
+    let channels = if model.has_tokens() { 0 } else { channels };
     for (name, values) in [("mean", &model.mean), ("std", &model.std)] {
         if values.len() != channels {
             return Err(format!(
@@ -274,7 +271,7 @@ mod tests {
     use super::*;
     use crate::data::Scale;
     use crate::data::mutate::mutate;
-    use crate::data::table::{Column, Kind};
+    use crate::data::table::{Column, Encoding, Kind};
     use crate::error::Class;
     use crate::rng::{Sequence, Stream};
 

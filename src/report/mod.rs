@@ -182,6 +182,7 @@ pub(crate) mod fabricated {
             steps_per_epoch: 41,
             kernels: crate::train::Tuning::default(),
             resumed: None,
+            transfer: None,
             notes: Vec::new(),
         }
     }

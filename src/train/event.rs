@@ -13,6 +13,7 @@ use crate::config::Monitored;
 use crate::data::table::Encoding;
 use crate::data::{Known, Scale};
 use crate::gpu::AdapterInfo;
+use crate::graph::DType;
 use crate::nn::{LayerSummary, Signal};
 
 /// How well a network does on some samples.
@@ -90,6 +91,8 @@ pub struct Start {
     pub steps_per_epoch: u64,
     /// Which ways the kernels are computed.
     pub kernels: Tuning,
+    /// What it begins with of another network's weights, where `init_from` names one.
+    pub transfer: Option<super::weights::Transfer>,
     /// The step that the training goes on from, and the epochs that are complete, where it was begun before.
     pub resumed: Option<Resumed>,
     /// What to know of it.
@@ -271,6 +274,11 @@ impl Model {
             Some(targets) => targets.names.len(),
             None => self.classes.len(),
         }
+    }
+
+    /// Whether a sample is a row of tokens, which are not normalised.
+    pub fn has_tokens(&self) -> bool {
+        self.signal().dtype == DType::U32
     }
 
     /// What a sample is to the network.

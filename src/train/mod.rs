@@ -50,9 +50,9 @@ pub use overfit::{Overfit, overfit};
 pub use predict::{Answer, Place, Prediction, predict};
 pub use profile::{KernelProfile, Profile};
 pub use resident::dataset;
-pub use trainer::{train, train_on};
+pub use trainer::{train, train_on, weights_file};
 pub use tuning::{Tune, Tuning};
-pub use weights::Weights;
+pub use weights::{Transfer, Weights};
 
 /// What a training is asked to do.
 #[derive(Clone, Debug)]

@@ -109,6 +109,12 @@ fn read(model: &Model, files: &[PathBuf], invert: bool) -> Result<Inputs> {
             "leave it out",
         ));
     }
+    if model.text {
+        return Err(Error::usage(
+            "the network says which character comes next, and nothing of a file as a whole",
+            "`anygrad generate RUN --prompt TEXT` has it write, `anygrad eval RUN --data FILE --all` measures it on another text",
+        ));
+    }
     let mut places = Vec::new();
     if let Some(encoding) = &model.encoding {
         let mut samples: Option<Samples> = None;

@@ -103,7 +103,10 @@ pub(super) fn load(
         }
     }?;
     if let Some(weights) = &wanted.class_weights {
-        weigh_classes(&mut dataset, weights)?;
+        weigh_classes(&mut dataset, weights).map_err(|error| {
+            let (what, help) = (error.to_string(), error.help());
+            config.error_in_data("class_weights", what, "no such class", help)
+        })?;
     }
     if reading.all && wanted.source != DataSource::Text {
         dataset.parts = Parts::of([0, 0, dataset.len()]);
@@ -138,10 +141,7 @@ fn weigh_classes(dataset: &mut Dataset, weights: &ClassWeights) -> Result<()> {
                         .map(|name| format!("{name:?}"))
                         .collect();
                     return Err(Error::usage(
-                        format!(
-                            "data.class_weights: {name:?} is no class of {}",
-                            dataset.name
-                        ),
+                        format!("{name:?} is no class of {}", dataset.name),
                         format!("the classes are {}", known.join(", ")),
                     ));
                 };
@@ -206,13 +206,20 @@ pub(super) fn model(config: &Config, dataset: &Dataset) -> Result<Model> {
         None => Ok(vec![default; channels]),
         Some(values) if values.len() == 1 => Ok(vec![values[0] as f32; channels]),
         Some(values) if values.len() == channels => Ok(values.iter().map(|&v| v as f32).collect()),
-        Some(values) => Err(Error::usage(
-            format!(
-                "data.{key}: {} numbers for samples of {channels} channel(s)",
-                values.len()
-            ),
-            format!("give one number, or {channels}"),
-        )),
+        Some(values) => {
+            let [h, w, _] = dataset.sample_shape;
+            let channel = if channels == 1 { "channel" } else { "channels" };
+            Err(config.error_in_data(
+                key,
+                format!(
+                    "`{key}` has {} numbers, but the samples of {} have {channels} {channel}",
+                    values.len(),
+                    dataset.name
+                ),
+                format!("for samples of {h} × {w} × {channels}"),
+                "give one number for all channels, or one for each",
+            ))
+        }
     };
     let divide_by = config.data.divide_by as f32;
     let is_fitted = config.data.normalize == config::Normalize::Standard;
@@ -365,7 +372,7 @@ fn normalised(model: &Model, raw: impl Iterator<Item = f32>) -> Vec<u32> {
 /// # Errors
 /// If the model's numbers make no sense: they may come from a file.
 pub(super) fn normalization(model: &Model) -> Result<Normalization> {
-    if model.signal().dtype == DType::U32 {
+    if model.has_tokens() {
         return Ok(Normalization::default());
     }
     let channels = model.sample_shape[2];

@@ -21,6 +21,7 @@ use crate::ops::{
 
 mod asked;
 mod augment;
+pub mod buffers;
 mod resident;
 mod text;
 mod update;
@@ -28,44 +29,6 @@ mod update;
 pub use asked::{next, prediction};
 use augment::{Other, Rows, strength};
 pub use resident::{Resident, Window};
-
-/// Names of the buffers that outlive a step.
-pub mod buffers {
-    /// All trained tensors, one after the other.
-    pub const PARAMETERS: &str = "parameters";
-    /// What layers remember of what went through them, one after the other.
-    pub const STATISTICS: &str = "statistics";
-    /// The gradient of each, at the same place.
-    pub const GRADIENTS: &str = "gradients";
-    /// The same of a part of a batch, before it is added.
-    pub const PART_GRADIENTS: &str = "gradients of a part";
-    /// What an optimiser remembers of each.
-    pub const MOMENTS: [&str; 3] = ["first moments", "second moments", "third moments"];
-    /// The average of each over the steps so far.
-    pub const AVERAGED: &str = "averaged parameters";
-    /// What differs between them for an optimiser.
-    pub const GROUPS: &str = "parameter groups";
-    /// The learning rate, and what it comes from.
-    pub const SCHEDULE: &str = "schedule";
-    /// All samples of the data set.
-    pub const SAMPLES: &str = "samples";
-    /// All labels.
-    pub const LABELS: &str = "labels";
-    /// All targets of a regression.
-    pub const TARGETS: &str = "targets";
-    /// How much each sample counts, where they do not count the same.
-    pub const WEIGHTS: &str = "weights";
-    /// How far the loss is scaled, where gradients take 16 bits.
-    pub const LOSS_SCALE: &str = "loss scale";
-    /// The gradient of each row's loss by itself.
-    pub const ONES: &str = "ones";
-    /// The token of a window that is asked about.
-    pub const POSITION: &str = "position";
-    /// What the network shall say for each class: one-hot rows, or 0 and 1.
-    pub const IDENTITY: &str = "one-hot rows";
-    /// The shares by which samples are mixed.
-    pub const SHARES: &str = "shares of mixup";
-}
 
 /// Steps whose metrics the ring on the adapter holds: the most that one submission may run.
 pub const RING: usize = 256;
@@ -559,15 +522,7 @@ pub fn evaluation(
     data: &Resident,
     pass: &Pass,
 ) -> (Graph, Option<Value>) {
-    // Perplexity and bits per character come from the loss.
-    let plain;
-    let config = match &data.windows {
-        None => config,
-        Some(_) => {
-            plain = text::without_smoothing(config);
-            &plain
-        }
-    };
+    let config = &*text::measured(config, data);
     let mut builder = Builder {
         network,
         config,

@@ -1,6 +1,6 @@
 //! A training from its request to its outcome: data, network, plans, memory, the loop, the test.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, Scope};
 use std::time::Instant;
@@ -19,7 +19,7 @@ use super::session::{Evaluator, Session};
 use super::step::{self, Pass, buffers};
 use super::stream::{Feed, Feeder};
 use super::tuning::{Tune, Tuner};
-use super::weights::Weights;
+use super::weights::{Transfer, Weights};
 use super::{Evaluation, Request, mistakes, resident};
 use crate::config::{self, Config, Curve, Precision, Task};
 use crate::data::Dataset;
@@ -81,10 +81,12 @@ fn checked_model(config: &Config, dataset: &Dataset) -> Result<Model> {
     let [h, w, c] = dataset.sample_shape;
     let changes = (config.data.augment.as_ref()).is_some_and(config::Augment::changes_pictures);
     if changes && (h * w == 1 || c > MAX_CHANNELS) {
-        return Err(Error::usage(
-            format!("data.augment: samples of {h} × {w} × {c} are no pictures"),
+        return Err(config.error_in_data(
+            "augment",
+            format!("the samples of {} are no pictures to be changed", dataset.name),
+            format!("for samples of {h} × {w} × {c}"),
             format!(
-                "remove [data.augment]; pictures have more than one pixel, of at most {MAX_CHANNELS} channels"
+                "remove [data.augment], or all but `mixup`; pictures have more than one pixel, of at most {MAX_CHANNELS} channels"
             ),
         ));
     }
@@ -102,10 +104,7 @@ fn train_in<'scope>(
     let config = &request.config;
     let monitor = monitor(config, dataset)?;
     let network = Network::new(config, model.signal(), model.outputs())?;
-    let given = match &request.init {
-        Some(path) => Some(given_weights(path, &network)?),
-        None => None,
-    };
+    let given = Given::new(request, &network)?;
     let mut data = resident::resident(dataset, model)?;
     let passes = Passes::of(dataset);
 
@@ -160,6 +159,7 @@ fn train_in<'scope>(
         steps_per_epoch: length.per_epoch,
         kernels: tuning,
         resumed: None,
+        transfer: given.transfer(&network).filter(|_| resume.is_none()),
         notes: Vec::new(),
     };
     if config.train.precision == Precision::F16 && !gpu.has_f16() {
@@ -185,7 +185,7 @@ fn train_in<'scope>(
     observe(&Event::Start(Box::new(start)))?;
 
     // Not before the adapter can hold them: a network beyond it may be beyond the host, too.
-    let slab = given.unwrap_or_else(|| network.initial(config.seed));
+    let slab = given.slab(&network, config.seed);
     let mut session = Session::with(gpu, kernels, resident::measure(model));
     session.write_parameters(&network, &slab)?;
     write_constants(&mut session, &network, config, &data)?;
@@ -421,6 +421,71 @@ fn explained(
 }
 
 /// The slab of a file of weights to begin with.
+/// The weights that a training is given to begin with.
+enum Given {
+    Nothing,
+    /// All of them, as a slab.
+    All(Vec<f32>),
+    /// Those of another network, of which some fit.
+    Some(Weights),
+}
+
+impl Given {
+    /// What a request names: a file with all weights, or, with `init_from` in the configuration, one of which some fit.
+    fn new(request: &Request, network: &Network) -> Result<Self> {
+        let from = request.config.init_from.as_deref();
+        match (&request.init, from) {
+            (None, None) => Ok(Self::Nothing),
+            (Some(path), None) => Ok(Self::All(given_weights(path, network)?)),
+            (given, Some(from)) => {
+                let file = given.clone().unwrap_or_else(|| weights_file(from));
+                let weights = Weights::read(&file)?;
+                let transfer = weights.transfer(network);
+                if transfer.loaded > 0 {
+                    return Ok(Self::Some(weights));
+                }
+                let first = transfer.left.first().cloned().unwrap_or_default();
+                Err(Error::data(
+                    format!(
+                        "{}: none of its {} tensors has the name and the shape of one of the network's, such as {first}",
+                        file.display(),
+                        weights.tensors().len()
+                    ),
+                    "weights are found by name, `layer.weight`: give layers the names of the file with `name = \"…\"`",
+                ))
+            }
+        }
+    }
+
+    fn transfer(&self, network: &Network) -> Option<Transfer> {
+        match self {
+            Self::Nothing | Self::All(_) => None,
+            Self::Some(weights) => Some(weights.transfer(network)),
+        }
+    }
+
+    /// What the network begins with; what is not given is drawn from the seed.
+    fn slab(self, network: &Network, seed: u64) -> Vec<f32> {
+        match self {
+            Self::Nothing => network.initial(seed),
+            Self::All(slab) => slab,
+            Self::Some(weights) => {
+                let mut slab = network.initial(seed);
+                weights.put(network, &mut slab);
+                slab
+            }
+        }
+    }
+}
+
+/// The file of weights that a run folder or a path to one means.
+pub fn weights_file(path: &Path) -> PathBuf {
+    match path.is_dir() {
+        true => path.join("weights.safetensors"),
+        false => path.to_owned(),
+    }
+}
+
 fn given_weights(path: &Path, network: &Network) -> Result<Vec<f32>> {
     Weights::read(path)?.to_slab(network).map_err(|differences| {
         Error::data(

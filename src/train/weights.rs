@@ -17,6 +17,17 @@ pub struct Weights {
     tensors: Vec<Tensor>,
 }
 
+/// What a network begins with of the weights of another one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Transfer {
+    /// Tensors that it begins with.
+    pub loaded: usize,
+    /// Of so many that it has.
+    pub tensors: usize,
+    /// The others, each with the reason.
+    pub left: Vec<String>,
+}
+
 /// One named tensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
@@ -90,6 +101,37 @@ impl Weights {
             slab[place.offset..][..kernels.len()].copy_from_slice(&kernels);
         }
         Ok(slab)
+    }
+
+    /// Which of these weights a network can begin with: those that have the name and the shape of one of its tensors.
+    pub fn transfer(&self, network: &Network) -> Transfer {
+        let mut transfer = Transfer::default();
+        for place in placed(network) {
+            let wanted = place.border.file_shape(place.shape);
+            transfer.tensors += 1;
+            match self.tensors.iter().find(|tensor| tensor.name == place.name) {
+                Some(tensor) if tensor.shape == wanted => transfer.loaded += 1,
+                Some(tensor) => transfer.left.push(format!(
+                    "`{}` ({:?} there, {wanted:?} here)",
+                    place.name, tensor.shape
+                )),
+                None => transfer.left.push(format!("`{}` (not there)", place.name)),
+            }
+        }
+        transfer
+    }
+
+    /// Puts the weights that fit, as [`Weights::transfer`] says, into a network's slab.
+    pub fn put(&self, network: &Network, slab: &mut [f32]) {
+        for place in placed(network) {
+            let wanted = place.border.file_shape(place.shape);
+            let mut tensors = self.tensors.iter();
+            let fits = |tensor: &&Tensor| tensor.name == place.name && tensor.shape == wanted;
+            if let Some(tensor) = tensors.find(fits) {
+                let kernels = place.border.to_kernels(place.shape, &tensor.data);
+                slab[place.offset..][..kernels.len()].copy_from_slice(&kernels);
+            }
+        }
     }
 
     /// Reads a safetensors file.
@@ -296,6 +338,30 @@ mod tests {
             assert!(what.contains("`dense1.weight`"), "{what}");
             assert!(help.contains("diverged"), "{help}");
         }
+    }
+
+    #[test]
+    fn what_pytorch_counts_beside_running_statistics_is_left_out() {
+        let (mean, count) = ([0.5f32, -1.0], [7i64]);
+        let view = |dtype, shape: Vec<usize>, bytes| {
+            TensorView::new(dtype, shape, bytes).expect("a tensor")
+        };
+        let tensors = [
+            (
+                "bn1.running_mean",
+                view(Dtype::F32, vec![2], bytemuck::cast_slice(&mean)),
+            ),
+            (
+                "bn1.num_batches_tracked",
+                view(Dtype::I64, vec![], bytemuck::cast_slice(&count)),
+            ),
+        ];
+        let metadata: Option<HashMap<String, String>> = None;
+        let bytes = safetensors::serialize(tensors, metadata).expect("bytes");
+        let read = Weights::parse(Path::new("w.safetensors"), &bytes).expect("weights");
+        let names: Vec<&str> = read.tensors().iter().map(|t| t.name.as_str()).collect();
+        assert_eq!(names, ["bn1.running_mean"]);
+        assert_eq!(read.tensors()[0].data, mean);
     }
 
     #[test]

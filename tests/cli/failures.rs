@@ -7,7 +7,7 @@ use super::runs::{names_in, objects, trained, write_digits};
 use super::*;
 
 /// A copy of the run that can be damaged.
-fn copy_of_the_run() -> Option<(TempDir, PathBuf)> {
+pub(super) fn copy_of_the_run() -> Option<(TempDir, PathBuf)> {
     let (original, _) = trained()?;
     let folder = empty();
     let run = folder.path().join("runs/digits");
@@ -255,4 +255,19 @@ fn a_machine_without_an_adapter_exits_with_4_and_is_told_what_to_install() {
         );
     }
     assert_eq!(names_in(folder.path()), Vec::<String>::new());
+}
+
+#[test]
+fn a_dashboard_without_a_terminal_is_refused_and_nothing_is_begun() {
+    let folder = empty();
+    let said = anygrad(folder.path(), &["train", "--tui"]);
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (2, ""),
+        "{}",
+        said.stderr
+    );
+    assert!(said.stderr.contains("error: --tui: "), "{}", said.stderr);
+    assert!(said.stderr.contains("leave"), "{}", said.stderr);
+    assert!(!folder.path().join("runs").exists(), "no run");
 }

@@ -175,7 +175,7 @@ fn every_network_that_the_readme_names_comes_along() {
 #[test]
 fn the_network_and_the_pieces_of_the_readme_are_configurations() {
     let blocks = blocks("toml");
-    let whole = |text: &&&str| text.contains("[[layer]]");
+    let whole = |text: &&&str| text.contains("[[layer]]") && text.contains("[optimizer]");
     let [text] = blocks.iter().filter(whole).collect::<Vec<_>>()[..] else {
         panic!("one network is described");
     };
@@ -184,7 +184,11 @@ fn the_network_and_the_pieces_of_the_readme_are_configurations() {
     // Pieces of a configuration are right with the rest around them.
     let rest = "[optimizer]\nkind = \"sgd\"\n[[layer]]\nkind = \"flatten\"\n[[layer]]\nkind = \"dense\"\nout_features = 1\n";
     for piece in blocks.iter().filter(|text| !whole(text)) {
-        let text = format!("{piece}\n{rest}");
+        let data = match piece.contains("[data]") {
+            true => "",
+            false => "[data]\nsource = \"digits\"\n",
+        };
+        let text = format!("{piece}\n{data}{rest}");
         config::parse("readme.toml", &text, &[]).unwrap_or_else(|e| panic!("{text}\n{e}"));
     }
 }

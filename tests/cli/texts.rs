@@ -22,7 +22,7 @@ validation = 0.1
 test = 0.1
 [train]
 batch = 32
-steps = 120
+steps = 200
 [optimizer]
 kind = "adam"
 learning_rate = 0.01
@@ -73,7 +73,8 @@ fn a_text_is_learned_measured_and_gone_on_with() {
         said.stdout
     );
     let test = &objects(&said.stdout).pop().unwrap()["test"];
-    assert!(test["accuracy"].as_f64().unwrap() > 0.95, "{test}");
+    // Nobody can know whether the first `ab` of a window is followed by `c` or by `d`.
+    assert!(test["accuracy"].as_f64().unwrap() > 0.9, "{test}");
 
     let said = anygrad(folder, &["eval", "runs/poem", "--json"]);
     let eval: Value = serde_json::from_str(&said.stdout).unwrap();
@@ -110,6 +111,9 @@ fn a_text_is_learned_measured_and_gone_on_with() {
     assert_eq!(said.code, 2);
     assert!(said.stderr.contains("'x', '\u{e9}'"), "{}", said.stderr);
     assert!(said.stderr.contains("abcd"), "{}", said.stderr);
+    let said = anygrad(folder, &["predict", "runs/poem", "poem.txt"]);
+    assert_eq!(said.code, 2);
+    assert!(said.stderr.contains("anygrad generate"), "{}", said.stderr);
     // The text has no line break to begin with.
     let said = anygrad(folder, &["generate", "runs/poem"]);
     assert_eq!(said.code, 2);

@@ -68,6 +68,79 @@ def _(x, p):
     return y + y
 
 
+@case(
+    "parts and zeros, one behind the other",
+    conv() + layer("slice", axis="height", begin=1, step=2) + layer("pad", height=[1], width=[0, 2], channels=[2, 1])
+    + layer("slice", axis="width", begin=2, size=3, inputs=["conv1"]) + layer("pad", width=[4, 0], channels=[0, 3])
+    + layer("concat", axis="height", inputs=["pad1", "pad2"]) + layer("slice", begin=1, step=2)
+    + layer("concat", inputs=["slice3", "concat1", "slice3"]) + layer("concat", axis="width", inputs=["concat2", "concat2"])
+    + FLATTEN + layer("dense", out_features=4) + layer("slice", begin=1, size=2) + layer("pad", channels=[0, 1]),
+    (4, 5, 2),
+    CONV1 | {"dense1.weight": (4, 8 * 12 * 14), "dense1.bias": (4,)},
+    3,
+)
+def _(x, p):
+    c = conv1(x, p)
+    pad_1 = F.pad(c[:, :, 1::2], (0, 2, 1, 1, 2, 1))
+    pad_2 = F.pad(c[:, :, :, 2:5], (4, 0, 0, 0, 0, 3))
+    concat_1 = torch.cat([pad_1, pad_2], 2)
+    part = concat_1[:, 1::2]
+    concat_2 = torch.cat([part, concat_1, part], 1)
+    y = F.linear(torch.cat([concat_2, concat_2], 3).flatten(1), p["dense1.weight"], p["dense1.bias"])
+    return F.pad(y[:, 1:3], (0, 1))
+
+
+for mode, scale in [("nearest", (2, 3)), ("bilinear", (2, 3)), ("bilinear", (5, 1))]:
+    def _(x, p, mode=mode, scale=scale):
+        corners = {} if mode == "nearest" else {"align_corners": False}
+        return F.interpolate(conv1(x, p), scale_factor=scale, mode=mode, **corners).flatten(1)
+
+    case(f"upsample {mode} {scale}", conv() + layer("upsample", scale=scale, mode=mode) + FLATTEN, (4, 3, 2), CONV1,
+         4 * 3 * 3 * scale[0] * scale[1])(_)
+
+TRANSPOSED = [
+    dict(kernel=2, stride=2),
+    dict(kernel=(3, 2), stride=(2, 3), padding=1, output_padding=(1, 2)),
+    dict(kernel=3, padding=2, dilation=2, groups=3),
+    dict(kernel=(1, 3), stride=(3, 2), padding=(1, 3), output_padding=(2, 0), groups=3),
+    dict(kernel=4, stride=1, padding=1, bias=False),
+]
+for keys in TRANSPOSED:
+    def _(x, p, keys=keys):
+        keys = {k: v for k, v in keys.items() if k not in ("kernel", "bias")}
+        y = F.conv_transpose2d(conv1(x, p), p["conv_transpose1.weight"], p.get("conv_transpose1.bias"), **keys)
+        return torch.tanh(y).flatten(1)
+
+    pair = lambda v: v if isinstance(v, tuple) else (v, v)
+    k, s, d = (pair(keys.get(key, 1)) for key in ("kernel", "stride", "dilation"))
+    q, o = (pair(keys.get(key, 0)) for key in ("padding", "output_padding"))
+    out = [(n - 1) * s[i] - 2 * q[i] + d[i] * (k[i] - 1) + o[i] + 1 for i, n in enumerate((4, 5))]
+    shapes = CONV1 | {"conv_transpose1.weight": (3, 6 // keys.get("groups", 1), *k)}
+    if keys.get("bias", True):
+        shapes |= {"conv_transpose1.bias": (6,)}
+    case(f"conv_transpose2d {keys}", conv() + layer("conv_transpose2d", out_channels=6, activation="tanh", **keys) + FLATTEN,
+         (4, 5, 2), shapes, 6 * out[0] * out[1])(_)
+
+
+@case(
+    "convolutions and pools along a sequence",
+    layer("conv1d", out_channels=4, kernel=3, padding=1, activation="tanh")
+    + layer("conv1d", out_channels=6, kernel=2, stride=2, dilation=3, groups=2, bias=False) + layer("max_pool1d", kernel=3, stride=1, padding=1)
+    + layer("avg_pool1d", kernel=2, inputs=["conv1"]) + layer("slice", axis="time", begin=1, step=2) + layer("pad", time=[1, 0], channels=[0, 2])
+    + layer("concat", axis="time", inputs=["pool1", "pad1"]) + FLATTEN + layer("dense", out_features=3),
+    (11, 2),
+    {"conv1.weight": (4, 2, 3), "conv1.bias": (4,), "conv2.weight": (6, 2, 2), "dense1.weight": (3, 42), "dense1.bias": (3,)},
+    3,
+)
+def _(x, p):
+    c = torch.tanh(F.conv1d(x, p["conv1.weight"], p["conv1.bias"], padding=1))
+    pool = F.max_pool1d(F.conv1d(c, p["conv2.weight"], stride=2, dilation=3, groups=2), 3, 1, 1)
+    part = F.pad(F.avg_pool1d(c, 2)[:, :, 1::2], (1, 0, 0, 2))
+    both = torch.cat([pool, part], 2)
+    # A sequence is flattened step by step.
+    return F.linear(both.movedim(1, 2).flatten(1), p["dense1.weight"], p["dense1.bias"])
+
+
 def record(name, index):
     layers, sample, shapes, outputs, function = CASES[name]
     generator = torch.Generator().manual_seed(index)

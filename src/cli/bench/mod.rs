@@ -27,7 +27,7 @@ Examples:
   anygrad bench --filter conv
   anygrad bench my.toml --data mnist/      the probes, and how fast this trains")]
 pub(super) struct Options {
-    /// Time the training of these instead of everything: TOML files, or digits, mnist-mlp, mnist-cnn
+    /// Time the training of these instead of everything: TOML files, or digits, mnist-mlp, mnist-cnn, mnist-99, cifar-resnet20
     #[arg(value_name = "NET")]
     nets: Vec<PathBuf>,
     /// Where the data of the networks is; without it they get random numbers of MNIST's shape

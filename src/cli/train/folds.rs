@@ -38,7 +38,7 @@ pub(super) fn run(
         request.config.name.clone_from(&name);
         let mut kept = kept.clone();
         kept.name = name;
-        let (summary, _) = super::once(&request, &kept, None, folder.path(), out)?;
+        let (summary, _) = super::once(&request, &kept, None, folder.path(), false, out)?;
         out.line("")?;
         Ok(summary)
     });

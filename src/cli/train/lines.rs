@@ -2,7 +2,7 @@
 
 use super::super::format::{self, Align};
 use crate::report::Summary;
-use crate::train::{Ending, Epoch, Metric, Progress, Scores, Start};
+use crate::train::{Ending, Epoch, Metric, Progress, Scores, Start, Transfer};
 
 /// How many epochs a training has; the last one may be cut short.
 pub(super) fn epochs(start: &Start) -> u64 {
@@ -67,6 +67,9 @@ pub(super) fn start(start: &Start, folder: &str) -> Vec<String> {
         ));
     }
     lines.push(format!("run folder: {folder}"));
+    if let Some(transfer) = &start.transfer {
+        lines.push(transferred(transfer));
+    }
     if let Some(resumed) = &start.resumed {
         lines.push(format!(
             "goes on after step {} of {}",
@@ -74,6 +77,23 @@ pub(super) fn start(start: &Start, folder: &str) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// What it begins with of another network.
+fn transferred(transfer: &Transfer) -> String {
+    const MOST: usize = 8;
+    let left = &transfer.left;
+    let rest = match left.len() {
+        0 => String::new(),
+        count => {
+            let more = if count > MOST { ", …" } else { "" };
+            format!("; random: {}{more}", left[..count.min(MOST)].join(", "))
+        }
+    };
+    format!(
+        "{} of {} tensors loaded{rest}",
+        transfer.loaded, transfer.tensors
+    )
 }
 
 /// A batch of more samples than there are is mostly padding.

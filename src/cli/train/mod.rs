@@ -20,6 +20,8 @@ mod overfit;
 mod profile;
 mod resume;
 mod session;
+#[cfg(feature = "tui")]
+mod tui;
 
 use session::{Pace, Run, Session};
 
@@ -35,7 +37,7 @@ Examples:
   anygrad train my.toml --set train.epochs=5 --set layer.dense1.out_features=32
   anygrad train --resume runs/first")]
 pub(super) struct Options {
-    /// The network and how to train it: a TOML file, or digits, mnist-mlp, mnist-cnn, which come along
+    /// The network and how to train it: a TOML file, or digits, mnist-mlp, mnist-cnn, mnist-99, cifar-resnet20, which come along
     #[arg(value_name = "CONFIG.toml")]
     config: Option<PathBuf>,
     /// Where the data is, if not where the configuration says
@@ -56,6 +58,9 @@ pub(super) struct Options {
     /// Begin with these weights instead of random ones
     #[arg(long, value_name = "FILE.safetensors")]
     init: Option<PathBuf>,
+    /// Begin with the weights of another network, as far as names and shapes are the same: a run folder or a file
+    #[arg(long, value_name = "RUN|FILE", conflicts_with_all = ["init", "resume"])]
+    init_from: Option<PathBuf>,
     /// Time every kernel: a table at the end, and trace.json in the run folder, which ui.perfetto.dev opens
     #[arg(long)]
     profile: bool,
@@ -77,6 +82,9 @@ pub(super) struct Options {
     /// Train on one batch alone, as a check of the network: does its loss go to 0? No run folder
     #[arg(long, conflicts_with_all = ["resume", "name", "out", "time", "checkpoint_every"])]
     overfit: bool,
+    /// Show curves and figures on the whole terminal while it trains; q stops as Ctrl-C does
+    #[arg(long, conflicts_with_all = ["folds", "overfit"])]
+    tui: bool,
     #[command(flatten)]
     device: Device,
 }
@@ -108,6 +116,13 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
         return overfit::run(options, out);
     }
     let stop = Stop::default();
+    #[cfg(not(feature = "tui"))]
+    if options.tui {
+        return Err(Error::usage(
+            "--tui: this anygrad has no dashboard: it was built without the feature `tui`",
+            "leave it out, or build with `cargo build --release --features tui`",
+        ));
+    }
     let begin = match &options.resume {
         None => Begin::new(options)?,
         Some(run) => match resume::open(options, run, out)? {
@@ -136,7 +151,18 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
     if let Some(count) = options.folds {
         return folds::run(&request, &begin.kept, count.into(), &options.out, out);
     }
-    let (summary, folder) = once(&request, &begin.kept, begin.folder, &options.out, out)?;
+    #[cfg(feature = "tui")]
+    let shows = options.tui;
+    #[cfg(not(feature = "tui"))]
+    let shows = false;
+    let (summary, folder) = once(
+        &request,
+        &begin.kept,
+        begin.folder,
+        &options.out,
+        shows,
+        out,
+    )?;
     tell_end(&summary, &folder, &begin.kept, out)
 }
 
@@ -146,8 +172,15 @@ fn once(
     kept: &Config,
     reopened: Option<RunFolder>,
     parent: &Path,
+    shows: bool,
     out: &Out,
 ) -> Result<(Summary, PathBuf)> {
+    #[cfg(feature = "tui")]
+    let dashboard =
+        (shows.then(|| tui::Dashboard::open(request.control.stop.clone(), out))).transpose()?;
+    if shows {
+        out.hold_back();
+    }
     out.begin_spinner(PREPARING);
     let mut session = Session {
         out,
@@ -158,8 +191,13 @@ fn once(
         run: None,
         unsaved: None,
         pace: Pace::new(Instant::now()),
+        #[cfg(feature = "tui")]
+        dashboard,
     };
     let trained = train::train(request, &mut |event| session.observe(event));
+    #[cfg(feature = "tui")]
+    drop(session.dashboard.take());
+    out.release();
     out.end_bar();
     let finished = trained.and_then(|outcome| {
         let run = session.run.as_mut().expect("a training tells its start");
@@ -234,11 +272,15 @@ struct Begin {
 impl Begin {
     /// A new run.
     fn new(options: &Options) -> Result<Self> {
-        let config = configuration(options)?;
+        let mut config = configuration(options)?;
+        if options.init.is_some() {
+            config.init_from = None;
+        }
+        let from = config.init_from.as_deref().map(train::weights_file);
         Ok(Self {
             kept: kept(&config, options.data.as_deref())?,
             config,
-            init: options.init.clone(),
+            init: options.init.clone().or(from),
             tune: tune(&options.tune)?,
             resume: None,
             folder: None,
@@ -249,6 +291,10 @@ impl Begin {
 /// The configuration that the command line asks for.
 fn configuration(options: &Options) -> Result<Config> {
     let mut sets = options.sets.clone();
+    if let Some(path) = &options.init_from {
+        let path = toml::Value::from(path.to_string_lossy().as_ref());
+        sets.push(format!("init_from={path}"));
+    }
     if let Some(name) = &options.name {
         if let Some(reason) = config::unfit_name(name) {
             let shown: String = format::clean(name).chars().take(40).collect();
@@ -323,6 +369,10 @@ fn kept(config: &Config, data: Option<&Path>) -> Result<Config> {
         let absolute = std::path::absolute(path).map_err(|e| Error::io(path, "find", e))?;
         kept.data.path = Some(absolute);
     }
+    if let Some(path) = &config.init_from {
+        let absolute = std::path::absolute(path).map_err(|e| Error::io(path, "find", e))?;
+        kept.init_from = Some(absolute);
+    }
     Ok(kept)
 }
 
@@ -340,6 +390,7 @@ mod tests {
             seed: None,
             folds: None,
             init: None,
+            init_from: None,
             name: None,
             tune: PathBuf::from("off"),
             resume: None,
@@ -347,6 +398,7 @@ mod tests {
             time: None,
             overfit: false,
             profile: false,
+            tui: false,
             device: Device {
                 adapter: None,
                 checked: false,

@@ -29,6 +29,8 @@ pub(super) struct Start<'a> {
     steps: u64,
     steps_per_epoch: u64,
     resumed_from_step: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transfer: Option<&'a train::Transfer>,
     layers: Vec<Layer<'a>>,
 }
 
@@ -69,6 +71,7 @@ impl<'a> Start<'a> {
             steps: start.steps,
             steps_per_epoch: start.steps_per_epoch,
             resumed_from_step: start.resumed.as_ref().map(|resumed| resumed.step),
+            transfer: start.transfer.as_ref(),
             layers: layers.collect(),
         }
     }

@@ -29,6 +29,9 @@ pub(super) struct Session<'a> {
     /// Why the newest state could not be kept.
     pub(super) unsaved: Option<Error>,
     pub(super) pace: Pace,
+    /// In place of lines.
+    #[cfg(feature = "tui")]
+    pub(super) dashboard: Option<super::tui::Dashboard>,
 }
 
 /// What there is once the first step is about to come.
@@ -39,6 +42,10 @@ pub(super) struct Run {
 
 impl Session<'_> {
     pub(super) fn observe(&mut self, event: &Event) -> Result<()> {
+        #[cfg(feature = "tui")]
+        if let Some(dashboard) = &self.dashboard {
+            dashboard.tell(event);
+        }
         match event {
             Event::Reading { done, total } => {
                 self.reading(*done, *total);
@@ -135,10 +142,12 @@ impl Session<'_> {
                 self.out.object(&objects::Checkpoint::new(step, &path))
             }
             Err(error) => {
-                self.out.warn(&format!(
-                    "no checkpoint after step {step}: {}",
-                    format::clean(&error)
-                ));
+                let what = format!("no checkpoint after step {step}: {}", format::clean(&error));
+                #[cfg(feature = "tui")]
+                if let Some(dashboard) = &self.dashboard {
+                    dashboard.warn(&what);
+                }
+                self.out.warn(&what);
                 self.unsaved = Some(error);
                 Ok(())
             }
@@ -168,7 +177,7 @@ impl Session<'_> {
         if self.out.is_live() {
             let parts = lines::bar_parts(progress, start.steps, left);
             self.out.bar(prefix, progress.step, &parts);
-        } else if self.pace.is_due(now) {
+        } else if !self.out.is_held() && self.pace.is_due(now) {
             self.out.talk(lines::progress(progress, start, left));
         }
     }

@@ -3,7 +3,7 @@
 use super::*;
 
 /// A file with these layers behind its other tables.
-fn with(layers: &str) -> String {
+pub(super) fn with(layers: &str) -> String {
     format!("[data]\nsource = \"digits\"\n[optimizer]\nkind = \"sgd\"\n{layers}")
 }
 

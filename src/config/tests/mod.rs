@@ -4,9 +4,11 @@ use super::*;
 
 mod blocks;
 mod hostile;
+mod layers;
 mod mistakes;
 mod overrides;
 mod reading;
+mod sources;
 
 /// A small file that is right.
 pub(super) const SMALL: &str = "\
@@ -14,20 +16,6 @@ pub(super) const SMALL: &str = "\
 source = \"digits\"
 [optimizer]
 kind = \"sgd\"
-[[layer]]
-kind = \"embedding\"
-num_embeddings = 70
-embedding_dim = 12
-padding_idx = 3
-[[layer]]
-kind = \"position_embedding\"
-init = \"normal\"
-[[layer]]
-kind = \"attention\"
-heads = 3
-causal = true
-rotary = true
-bias = false
 [[layer]]
 kind = \"flatten\"
 [[layer]]
@@ -77,6 +65,7 @@ fn full(optimizer: &str) -> String {
     format!(
         "name = \"all keys\"
 seed = 7
+init_from = \"runs/first\"
 init = \"kaiming_normal\"
 [data]
 source = \"idx\"
@@ -142,6 +131,55 @@ padding = [1, 0]
 kind = \"avg_pool2d\"
 kernel = 2
 [[layer]]
+kind = \"upsample\"
+scale = [2, 3]
+mode = \"bilinear\"
+[[layer]]
+kind = \"conv_transpose2d\"
+out_channels = 4
+kernel = 3
+stride = 2
+padding = 1
+output_padding = 1
+dilation = 1
+groups = 2
+bias = false
+activation = \"relu\"
+[[layer]]
+kind = \"pad\"
+height = [1, 2]
+width = [3]
+time = [4, 5]
+channels = [6, 7]
+[[layer]]
+kind = \"slice\"
+axis = \"height\"
+begin = 1
+step = 2
+size = 3
+[[layer]]
+kind = \"concat\"
+axis = \"width\"
+inputs = [\"slice1\", \"slice1\"]
+[[layer]]
+kind = \"conv1d\"
+out_channels = 6
+kernel = 3
+stride = 2
+padding = 1
+dilation = 3
+groups = 2
+bias = false
+activation = \"relu\"
+[[layer]]
+kind = \"max_pool1d\"
+kernel = 3
+stride = 2
+padding = 1
+[[layer]]
+kind = \"avg_pool1d\"
+kernel = 2
+[[layer]]
 kind = \"flatten\"
 [[layer]]
 kind = \"dense\"
@@ -155,6 +193,33 @@ kind = \"batch_norm\"
 epsilon = 1e-4
 momentum = 0.2
 activation = \"relu\"
+[[layer]]
+kind = \"embedding\"
+num_embeddings = 70
+embedding_dim = 12
+padding_idx = 3
+[[layer]]
+kind = \"position_embedding\"
+init = \"normal\"
+[[layer]]
+kind = \"attention\"
+heads = 3
+causal = true
+rotary = true
+bias = false
+[[layer]]
+kind = \"rnn\"
+hidden = 9
+layers = 2
+nonlinearity = \"relu\"
+return = \"last\"
+[[layer]]
+kind = \"lstm\"
+hidden = 9
+init = \"pytorch\"
+[[layer]]
+kind = \"gru\"
+hidden = 9
 [[layer]]
 kind = \"gelu\"
 approximate = \"tanh\"

@@ -95,13 +95,18 @@ fn a_path_alone_means_idx() {
 
 #[test]
 fn the_shipped_networks_are_what_they_say() {
-    let [digits, mlp, cnn] =
+    let [digits, mlp, cnn, fast, resnet] =
         SHIPPED.map(|(name, text)| parse(name, text, &[]).unwrap_or_else(|e| panic!("{e}")));
     assert_eq!((digits.name.as_str(), digits.seed), ("digits", 1));
     assert_eq!(digits.data.source, DataSource::Digits);
     assert_eq!(mlp.train.length, Length::Steps(1000));
     assert_eq!(mlp.layers.len(), 3);
     assert_eq!(cnn.data.split, Split::Tail);
+    assert_eq!(fast.data.validation, 0.0);
+    // Nine blocks of two convolutions, the first one, and the dense layer.
+    let convs = resnet.layers.iter();
+    let convs = convs.filter(|l| matches!(l.kind, LayerKind::Conv2d(_)));
+    assert_eq!(convs.count(), 19);
     assert!(
         matches!(&cnn.optimizer, Optimizer::Adam(a) if a.epsilon == 1e-7),
         "{cnn:?}"

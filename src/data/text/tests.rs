@@ -149,7 +149,7 @@ fn what_is_no_text_is_refused_with_its_place() {
 fn a_part_that_is_shorter_than_a_window_is_named_with_its_length() {
     let (what, help) = refused(&b"ab".repeat(10), 16);
     assert!(what.contains("training part has 16 characters"), "{what}");
-    assert!(help.contains("data.context"), "{help}");
+    assert!(help.contains("data.context=3"), "{help}");
     let (what, _) = refused(&b"ab".repeat(10), 4);
     assert!(what.contains("test part has 4 characters"), "{what}");
 }

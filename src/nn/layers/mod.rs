@@ -10,8 +10,10 @@ mod join;
 mod norm;
 mod pool;
 mod recurrent;
+mod resize;
 mod shape;
 mod token;
+mod transposed;
 
 use std::sync::Arc;
 
@@ -42,9 +44,23 @@ pub(super) trait Rule {
 /// The rule of a kind of layer.
 pub(super) fn rule(kind: &LayerKind) -> Box<dyn Rule + '_> {
     match kind {
-        LayerKind::Conv2d(conv) => Box::new(conv::Conv(conv)),
-        LayerKind::MaxPool2d(pool) => Box::new(pool::Pool::Max(pool)),
-        LayerKind::AvgPool2d(pool) => Box::new(pool::Pool::Avg(pool)),
+        LayerKind::Conv2d(conv) => Box::new(conv::Conv::of_images(conv)),
+        LayerKind::Conv1d(conv) => Box::new(conv::Conv::of_sequences(conv)),
+        LayerKind::ConvTranspose2d(conv) => Box::new(transposed::Transposed(conv)),
+        LayerKind::MaxPool2d(pool) | LayerKind::MaxPool1d(pool) => Box::new(pool::Pool {
+            pool,
+            of: pool::Of::Max,
+            sequences: matches!(kind, LayerKind::MaxPool1d(_)),
+        }),
+        LayerKind::AvgPool2d(pool) | LayerKind::AvgPool1d(pool) => Box::new(pool::Pool {
+            pool,
+            of: pool::Of::Mean,
+            sequences: matches!(kind, LayerKind::AvgPool1d(_)),
+        }),
+        LayerKind::Upsample(upsample) => Box::new(resize::Larger(upsample)),
+        LayerKind::Pad(pad) => Box::new(resize::Zeros(pad)),
+        LayerKind::Slice(slice) => Box::new(resize::Part(slice)),
+        LayerKind::Concat(axis) => Box::new(join::Behind(*axis)),
         LayerKind::Dense(dense) => Box::new(dense::Linear(dense)),
         LayerKind::Dropout(dropout) => Box::new(dropout::Mask(dropout)),
         LayerKind::BatchNorm(norm) => Box::new(norm::Batch(norm)),
@@ -96,6 +112,27 @@ impl Refusal {
             format!("it needs a row of features, but its input is {image}"),
             "comes before the image is flattened",
             "put a layer with `kind = \"flatten\"` before it",
+        )
+    }
+
+    /// Input channels that cannot be grouped.
+    fn groups(channels: usize, groups: usize, label: String) -> Self {
+        Self::new(
+            format!("{channels} input channels cannot be divided into {groups} groups"),
+            label,
+            "choose `groups` so that it divides the input channels",
+        )
+    }
+
+    /// Something else comes where a sequence is needed.
+    fn is_no_sequence(input: &Signal) -> Self {
+        Self::new(
+            format!(
+                "it needs a sequence (steps, channels), but its input is {}",
+                input.words()
+            ),
+            "comes where there is no sequence",
+            "use the layer for images, which ends in 2d, or `dense` for a row",
         )
     }
 
@@ -245,6 +282,14 @@ impl Words {
     fn size(&mut self, name: &str, size: [usize; 2], usual: [usize; 2]) {
         if size != usual {
             self.add(format!("{name} {}", pair(size)));
+        }
+    }
+
+    /// Adds the window along a sequence, and its stride unless it is the usual one.
+    fn steps(&mut self, kernel: [usize; 2], stride: [usize; 2], usual: [usize; 2]) {
+        self.add(kernel[1].to_string());
+        if stride[1] != usual[1] {
+            self.add(format!("stride {}", stride[1]));
         }
     }
 

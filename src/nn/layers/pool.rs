@@ -1,5 +1,6 @@
 //! Pooling.
 
+use super::resize::{as_images, as_sequences};
 use super::{Append, Check, Refusal, Rule, Words, pair};
 use crate::config::Pool2d;
 use crate::graph::{ShapeError, Value, Window};
@@ -9,25 +10,26 @@ use crate::ops::{
     avg_pool2d::AvgPool2d, max_pool2d::MaxPool2d, reduce_sum::ReduceSum,
 };
 
-/// `max_pool2d`, `avg_pool2d`: the largest or the mean of every window of an image.
-pub(super) enum Pool<'a> {
-    Max(&'a Pool2d),
-    Avg(&'a Pool2d),
+/// `max_pool2d`, `avg_pool2d`: the largest or the mean of every window of an image; `max_pool1d`, `avg_pool1d`: of a sequence, as an
+/// image of one row.
+pub(super) struct Pool<'a> {
+    pub(super) pool: &'a Pool2d,
+    pub(super) of: Of,
+    pub(super) sequences: bool,
+}
+
+/// What is taken of a window.
+pub(super) enum Of {
+    Max,
+    Mean,
 }
 
 impl Pool<'_> {
-    fn config(&self) -> &Pool2d {
-        match self {
-            Self::Max(pool) | Self::Avg(pool) => pool,
-        }
-    }
-
     fn window(&self) -> Window {
-        let pool = self.config();
         Window {
-            kernel: pool.kernel,
-            stride: pool.stride,
-            padding: pool.padding,
+            kernel: self.pool.kernel,
+            stride: self.pool.stride,
+            padding: self.pool.padding,
             dilation: [1, 1],
         }
     }
@@ -36,8 +38,11 @@ impl Pool<'_> {
 impl Rule for Pool<'_> {
     fn check(&self, at: &mut Check<'_>) -> Result<Signal, Refusal> {
         let input = at.input();
-        let [h, w, c] = *input.shape else {
-            return Err(Refusal::is_no_image(input));
+        let [h, w, c] = match (self.sequences, input.shape.as_slice()) {
+            (false, &[h, w, c]) => [h, w, c],
+            (true, &[t, c]) => [1, t, c],
+            (false, _) => return Err(Refusal::is_no_image(input)),
+            (true, _) => return Err(Refusal::is_no_sequence(input)),
         };
         let [oh, ow] = self.window().output([h, w]).map_err(|error| {
             Refusal::new(
@@ -46,19 +51,34 @@ impl Rule for Pool<'_> {
                 "use a smaller kernel, or remove a layer before it that shrinks the image",
             )
         })?;
-        Ok(Signal::floats([oh, ow, c]))
+        Ok(match self.sequences {
+            true => Signal::floats([ow, c]),
+            false => Signal::floats([oh, ow, c]),
+        })
     }
 
     fn append(&self, to: &mut Append<'_>) -> Result<Value, ShapeError> {
-        let (x, window) = (to.input(), self.window());
-        match self {
-            Self::Max(_) => to.apply(MaxPool2d::Forward { window }, &[x]),
-            Self::Avg(_) => to.apply(AvgPool2d::Forward { window }, &[x]),
-        }
+        let window = self.window();
+        let x = as_images(to.graph, to.inputs[0]);
+        let y = match self.of {
+            Of::Max => to.apply(MaxPool2d::Forward { window }, &[x])?,
+            Of::Mean => to.apply(AvgPool2d::Forward { window }, &[x])?,
+        };
+        Ok(match self.sequences {
+            true => as_sequences(to.graph, y),
+            false => y,
+        })
     }
 
     fn describe(&self, words: &mut Words) {
-        let pool = self.config();
+        let pool = self.pool;
+        if self.sequences {
+            words.steps(pool.kernel, pool.stride, pool.kernel);
+            if pool.padding[1] != 0 {
+                words.add(format!("padding {}", pool.padding[1]));
+            }
+            return;
+        }
         words.add(pair(pool.kernel));
         words.size("stride", pool.stride, pool.kernel);
         words.size("padding", pool.padding, [0, 0]);

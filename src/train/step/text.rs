@@ -1,9 +1,10 @@
 //! What differs where samples are windows of a text: each of their tokens is a row with a target of its own.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Builder, buffers};
+use super::{Builder, Resident, buffers};
 use crate::config::{Config, Loss};
 use crate::graph::{Shape, TensorType, Value};
 use crate::ops::{gather_windows::GatherWindows, reduce_sum::ReduceSum, reshape::Reshape};
@@ -60,10 +61,13 @@ impl Builder<'_> {
     }
 }
 
-/// The configuration with a cross entropy whose targets are sure.
-pub(super) fn without_smoothing(config: &Config) -> Config {
-    let mut config = config.clone();
-    if let Loss::CrossEntropy { label_smoothing } = &mut config.train.loss {
+/// The configuration that a network is measured under. A text's loss is a cross entropy whose targets are sure: perplexity and bits per
+/// character come from it.
+pub(super) fn measured<'a>(config: &'a Config, data: &Resident) -> Cow<'a, Config> {
+    let mut config = Cow::Borrowed(config);
+    if data.windows.is_some()
+        && let Loss::CrossEntropy { label_smoothing } = &mut config.to_mut().train.loss
+    {
         *label_smoothing = 0.0;
     }
     config
