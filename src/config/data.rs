@@ -118,7 +118,12 @@ fn text_column(s: &mut Section<'_, '_>) -> Option<TextColumn> {
     let (max_tokens, max_vocabulary) = (s.count("max_tokens"), s.count("max_vocabulary"));
     let tokens = s.choice("tokens").unwrap_or_default();
     let Some(name) = s.text("text") else {
-        for key in ["tokens", "max_tokens", "max_vocabulary"] {
+        // With a slip in `text` itself there is one mistake to tell.
+        let alone = s.sound("text");
+        for key in ["tokens", "max_tokens", "max_vocabulary"]
+            .into_iter()
+            .filter(|_| alone)
+        {
             let message = format!("`{key}` is given, but no column is text");
             s.mistake_at(
                 key,

@@ -282,6 +282,11 @@ impl<'t> Expander<'t, '_, '_> {
             let message = format!("`inputs` names `{}`, which would be a cycle", show(name));
             return self.mistake(&node.place, message, label, help);
         }
+        // A layer of no known kind, which is reported, may be the one that is meant.
+        if names[..index].iter().any(Option::is_none) {
+            self.sound = false;
+            return;
+        }
         let known = names[..index].iter().flatten().map(String::as_str);
         let known: Vec<&str> = known.chain([INPUT]).collect();
         let label = match suggest::nearest(name, known.iter().copied()) {

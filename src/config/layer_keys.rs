@@ -120,10 +120,10 @@ pub static LAYER: Family = Family {
             key("mode", Takes::Choice(words::<UpsampleMode>), Word("nearest"), "whether pixels are repeated or lie between those around"),
         ] },
         Variant { kind: "pad", keys: &[
-            key("height", BOTH_ENDS, Rule("no zeros"), "rows of zeros [above, below], or one number for both"),
-            key("width", BOTH_ENDS, Rule("no zeros"), "columns of zeros [left, right], or one number for both"),
-            key("time", BOTH_ENDS, Rule("no zeros"), "steps of zeros [before, behind], or one number for both"),
-            key("channels", BOTH_ENDS, Rule("no zeros"), "channels or features of zeros [before, behind], or one number for both"),
+            key("height", BOTH_ENDS, Rule("no zeros"), "rows of zeros [above, below]; [n] for both"),
+            key("width", BOTH_ENDS, Rule("no zeros"), "columns of zeros [left, right]; [n] for both"),
+            key("time", BOTH_ENDS, Rule("no zeros"), "steps of zeros [before, behind]; [n] for both"),
+            key("channels", BOTH_ENDS, Rule("no zeros"), "channels or features of zeros [before, behind]; [n] for both"),
         ] },
         Variant { kind: "slice", keys: &[
             AXIS,

@@ -22,6 +22,8 @@ pub fn schema() -> Value {
     ] {
         properties[name] = described(section, properties, name);
     }
+    let data = &mut properties["data"]["properties"];
+    data["augment"] = described(table(keys::AUGMENT.iter()), data, "augment");
     schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     schema["title"] = json!("anygrad configuration");
     schema

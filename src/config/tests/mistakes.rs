@@ -160,7 +160,7 @@ fn every_value_of_a_wrong_type_is_one_mistake_at_the_value() {
                         }
                     })
                     .collect();
-                let is_text = ["path", "target", "weight", "init_from"].contains(&key)
+                let is_text = ["path", "target", "weight", "text", "init_from"].contains(&key)
                     && value.starts_with('"');
                 if is_text || (key == "class_weights" && value.starts_with('{')) {
                     continue;
