@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::clock::{Effort, Timing};
 use super::{Probes, Work, roofline};
-use crate::config::{Config, LayerKind, Length};
+use crate::config::{Config, DataSource, LayerKind, Length};
 use crate::data::{self, Dataset};
 use crate::error::{Error, Result};
 use crate::gpu::{Choice, Trust};
@@ -95,7 +95,7 @@ pub fn step(
 
 /// The data set of a configuration, all of it to train on; noise where it needs files and none are named.
 fn training_part(config: &Config, path: Option<&Path>) -> Result<Dataset> {
-    let needs_files = config.data.source != crate::config::DataSource::Digits;
+    let needs_files = config.data.source != DataSource::Digits;
     if needs_files && path.is_none() && config.data.path.is_none() {
         let outputs = config
             .layers
@@ -106,7 +106,11 @@ fn training_part(config: &Config, path: Option<&Path>) -> Result<Dataset> {
                 _ => None,
             });
         let classes = outputs.unwrap_or(CLASSES);
-        return Ok(data::noise(SAMPLES, SAMPLE_SHAPE, classes, config.seed));
+        let shape = match config.data.source {
+            DataSource::Cifar10 => [32, 32, 3],
+            _ => SAMPLE_SHAPE,
+        };
+        return Ok(data::noise(SAMPLES, shape, classes, config.seed));
     }
     // A path for a network that has its own data is for the others.
     let mut dataset = train::dataset(config, path.filter(|_| needs_files))?;

@@ -43,7 +43,7 @@ mod value;
 mod write;
 
 pub use schema::schema;
-pub use shipped::{SHIPPED, STARTERS};
+pub use shipped::{SHIPPED, SHIPPED_FOR_TEXTS, STARTERS, shipped};
 
 /// The largest configuration that is read, in bytes.
 pub const MAX_BYTES: usize = 1 << 20;

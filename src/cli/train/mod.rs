@@ -348,13 +348,13 @@ fn read(path: &Path, sets: &[String]) -> Result<Config> {
         return config::load(path, sets);
     }
     let asked = path.to_str().unwrap_or("");
-    let shipped = config::SHIPPED
-        .iter()
+    let shipped = config::shipped()
         .find(|(name, _)| asked == *name || Some(asked) == name.strip_suffix(".toml"));
     if let Some((name, text)) = shipped {
         return config::parse(name, text, sets);
     }
-    let names = config::SHIPPED.map(|(name, _)| name).join(", ");
+    let names: Vec<&str> = config::shipped().map(|(name, _)| name).collect();
+    let names = names.join(", ");
     Err(Error::usage(
         format!("{shown}: there is no such file"),
         format!("these networks come along, by name alone: {names}"),
