@@ -154,7 +154,7 @@ fn layers_for_sequences_refuse_what_is_none_and_heads_that_do_not_fit() {
         (
             heads(3, ""),
             Signal::tokens(7),
-            "put an `embedding` layer before it",
+            "put a layer with `kind = \"embedding\"` before it",
         ),
         (
             heads(3, ""),
