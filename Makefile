@@ -14,7 +14,7 @@ help: ## this list
 		printf '  make %-8s %s\n' "$$name" "$$text"; done
 
 demo: machine ## build, and train a network on the digits inside the program
-	cargo build --release --locked
+	ANYGRAD_COMMIT=$$(git rev-parse --short=12 HEAD 2>/dev/null) cargo build --release --locked
 	$(TARGET)/release/anygrad train
 
 test: machine ## all tests; those of the kernels need an adapter, a software one will do

@@ -39,7 +39,7 @@ impl<'a> Environment<'a> {
         let limits = &start.adapter.limits;
         Self {
             version: env!("CARGO_PKG_VERSION"),
-            commit: option_env!("ANYGRAD_COMMIT"),
+            commit: option_env!("ANYGRAD_COMMIT").filter(|commit| !commit.is_empty()),
             os: std::env::consts::OS,
             arch: std::env::consts::ARCH,
             command,
