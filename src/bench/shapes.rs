@@ -100,7 +100,7 @@ fn conv2d(x: [usize; 4], weight: [usize; 4], padding: usize, groups: usize) -> C
 /// A recurrence over 32 sequences of 64 steps, with 128 units of so many gates.
 fn recurrence(op: impl Op + 'static, gates: usize) -> Case {
     let inputs = vec![
-        CaseInput::normal([32, 64, gates * 128]),
+        CaseInput::normal([32, 32, gates * 128]),
         CaseInput::floats([gates * 128, 128], Domain::Scaled(0.05)),
         CaseInput::normal([gates * 128]),
     ];

@@ -115,7 +115,7 @@ impl Kernel {
         };
         let (read, written) = (of(Access::Read), of(Access::ReadWrite));
         match self.shader {
-            "gather_batch" | "gather_windows" => read.min(written) + written,
+            "gather_batch" | "gather_windows" | "embedding" => read.min(written) + written,
             "adam" | "sgd" => read + 2 * written,
             _ => read + written,
         }

@@ -44,7 +44,7 @@ pub(super) struct Options {
         hide_default_value = true
     )]
     filter: String,
-    /// Measure shortly: a first impression in less than a minute
+    /// Measure shortly, and the three smaller networks: a first impression in less than a minute
     #[arg(long)]
     quick: bool,
     /// Time every way to compute an op, not only the best guess for this adapter
@@ -119,6 +119,9 @@ pub(super) fn run(options: &Options, out: &Out) -> Result<()> {
     verdict(&kernels)
 }
 
+/// Networks, the smallest first, that are timed in a hurry.
+const QUICK_NETS: usize = 3;
+
 /// An error where a kernel was wrong.
 fn verdict(kernels: &[KernelBench]) -> Result<()> {
     let wrong: Vec<&KernelBench> = kernels.iter().filter(|k| !k.failures.is_empty()).collect();
@@ -141,7 +144,13 @@ fn verdict(kernels: &[KernelBench]) -> Result<()> {
 fn chosen(options: &Options) -> Result<Chosen> {
     let fits = |name: &str| name.contains(options.filter.as_str());
     let mut nets = if options.nets.is_empty() {
-        let shipped = config::SHIPPED.iter();
+        // The larger ones take longer than a first impression may.
+        let count = if options.quick {
+            QUICK_NETS
+        } else {
+            config::SHIPPED.len()
+        };
+        let shipped = config::SHIPPED.iter().take(count);
         shipped
             .map(|(name, text)| config::parse(name, text, &options.sets))
             .collect::<Result<Vec<Config>>>()?
