@@ -68,11 +68,6 @@ impl Signal {
         self.shape.iter().product()
     }
 
-    /// Whether its elements are floats.
-    pub fn is_floats(&self) -> bool {
-        self.dtype == DType::F32
-    }
-
     /// What it is, in words: `a row of 10 features`, `an image of 28 × 28 × 1`.
     pub fn words(&self) -> String {
         match (self.dtype, self.shape.as_slice()) {

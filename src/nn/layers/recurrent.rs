@@ -62,7 +62,6 @@ impl Rule for Recurrent<'_> {
         let Self(layer) = self;
         let input = at.input();
         let [steps, features] = match *input.shape {
-            [_, _] | [_, _, _] if !input.is_floats() => return Err(is_no_sequence(input)),
             [steps, features] => [steps, features],
             [rows, columns, channels] => [rows, columns * channels],
             _ => return Err(is_no_sequence(input)),
@@ -143,21 +142,12 @@ impl Rule for Recurrent<'_> {
 }
 
 fn is_no_sequence(input: &Signal) -> Refusal {
-    let message = format!(
-        "it needs a sequence (steps, features) or an image, which it reads row by row, but its input is {}",
-        input.words()
-    );
-    if input.is_floats() {
-        Refusal::new(
-            message,
-            "comes where there is no sequence",
-            "move it before `flatten`, or before the recurrent layer that returns its last step only",
-        )
-    } else {
-        Refusal::new(
-            message,
-            "comes where there are tokens",
-            "put a layer with `kind = \"embedding\"` before it",
-        )
-    }
+    Refusal::new(
+        format!(
+            "it needs a sequence (steps, features) or an image, which it reads row by row, but its input is {}",
+            input.words()
+        ),
+        "comes where there is no sequence",
+        "move it before `flatten`, or before the recurrent layer that returns its last step only",
+    )
 }

@@ -183,21 +183,17 @@ impl Rule for Attention<'_> {
     }
 }
 
-/// Length and channels of a sequence.
+/// Length and channels of a sequence; tokens were refused before.
 fn sequence(input: &Signal) -> Result<[usize; 2], Refusal> {
-    if let (DType::F32, &[length, channels]) = (input.dtype, input.shape.as_slice()) {
+    if let &[length, channels] = input.shape.as_slice() {
         return Ok([length, channels]);
     }
-    let help = match input.dtype {
-        DType::U32 => "put an `embedding` layer before it",
-        _ => "put it where a sequence is",
-    };
     Err(Refusal::new(
         format!(
             "it needs a sequence (length, channels), but its input is {}",
             input.words()
         ),
         "comes where there is no sequence",
-        help,
+        "put it where a sequence is",
     ))
 }
